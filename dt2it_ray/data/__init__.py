@@ -1,0 +1,1 @@
+"""What a row is: schemas, ids, images, chat messages, outside formats and the embedded world."""

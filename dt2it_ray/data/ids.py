@@ -1,0 +1,39 @@
+"""How rows get names: from their content, so that neither file, order nor time can change them."""
+
+import hashlib
+import struct
+
+ID_LENGTH = 20
+"""Hex digits of an id: 80 bits, so that ten million rows collide with a chance under one in ten billion."""
+
+
+def content_id(*parts: str | bytes | int) -> str:
+    """A name made of the parts' content and their boundaries; the same parts always give the same name."""
+    digest = hashlib.blake2b(digest_size=ID_LENGTH // 2)
+    for part in parts:
+        encoded = part if isinstance(part, bytes) else str(part).encode()
+        digest.update(struct.pack("<Q", len(encoded)))
+        digest.update(encoded)
+    return digest.hexdigest()
+
+
+def prompt_id(images: list[bytes], question: str) -> str:
+    """The name of a prompt: its images' bytes, in order, and its question."""
+    return content_id("prompt", len(images), *images, question)
+
+
+def answer_id(prompt: str, text: str) -> str:
+    """The name of one answer to one prompt."""
+    return content_id("answer", prompt, text)
+
+
+def pair_id(source: str, first_answer: str, second_answer: str) -> str:
+    """The name of a pair of one source. Swapping the two answers does not change it, so a flip keeps the name."""
+    return content_id("pair", source, *sorted((first_answer, second_answer)))
+
+
+def unit_interval(*parts: str | bytes | int) -> float:
+    """A number in [0, 1) drawn from the parts' content: randomness that does not depend on the order of rows."""
+    digest = hashlib.blake2b(digest_size=8)
+    digest.update(content_id(*parts).encode())
+    return int.from_bytes(digest.digest(), "big") / 2**64

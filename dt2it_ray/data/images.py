@@ -1,0 +1,31 @@
+"""How stored image bytes become pixels, and how hostile or broken ones are refused."""
+
+import io
+
+from PIL import Image, UnidentifiedImageError
+
+MAX_PIXELS = 50_000_000
+"""Images above this many pixels are refused before they are decoded (decompression bombs)."""
+
+
+class BadImage(ValueError):
+    """The bytes are not an image that can be used; the message says why."""
+
+
+def decode(content: bytes) -> Image.Image:
+    """The picture as RGB.
+
+    Raises:
+        BadImage: the bytes are empty, not an image, cut off, or the picture has more than `MAX_PIXELS` pixels.
+    """
+    if not content:
+        raise BadImage("the image has no bytes")
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise BadImage(f"the image has {image.width}x{image.height} pixels, more than {MAX_PIXELS}")
+            return image.convert("RGB")
+    except BadImage:
+        raise
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise BadImage(f"cannot decode {len(content)} bytes as an image: {error}") from None

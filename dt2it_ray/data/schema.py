@@ -1,0 +1,127 @@
+"""Which columns exist: every table of a run is one of these schemas, and each column is named here once."""
+
+from enum import StrEnum
+
+import pyarrow as pa
+
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+"""One image as its file's bytes, with the path or member name it came from (may be null)."""
+
+ANSWER = pa.struct([("answer_id", pa.string()), ("text", pa.string())])
+"""One answer of a prompt."""
+
+LABEL = pa.struct(
+    [
+        ("pair_id", pa.string()),
+        ("chosen_id", pa.string()),
+        ("rejected_id", pa.string()),
+        ("planted_flip", pa.bool_()),
+    ]
+)
+"""One labelled pair of a prompt. `planted_flip` is known in the embedded world only: the label is wrong on purpose."""
+
+PROMPTS = pa.schema(
+    [
+        ("prompt_id", pa.string()),
+        ("source", pa.string()),
+        ("category", pa.string()),
+        ("language", pa.string()),
+        ("images", pa.list_(IMAGE)),
+        ("question", pa.string()),
+        ("reference", pa.string()),
+        ("scene", pa.string()),
+        ("answers", pa.list_(ANSWER)),
+        ("labels", pa.list_(LABEL)),
+    ]
+)
+"""A prompt with every distinct answer to it: the only wide rows. `scene` is planted truth (embedded world only)."""
+
+PAIRS = pa.schema(
+    [
+        ("pair_id", pa.string()),
+        ("prompt_id", pa.string()),
+        ("chosen_id", pa.string()),
+        ("rejected_id", pa.string()),
+        ("source", pa.string()),
+        ("strength", pa.float64()),
+        ("planted_flip", pa.bool_()),
+    ]
+)
+"""Two answers of one prompt, the better one first. `strength` is a score gap (null where nobody measured it)."""
+
+CANDIDATES = pa.schema([("prompt_id", pa.string()), ("answers", pa.list_(ANSWER)), ("samples", pa.int64())])
+"""Distinct answers sampled for a prompt; `samples` counts the draws, duplicates included."""
+
+ASSESSMENT = pa.struct(
+    [
+        ("answer_id", pa.string()),
+        ("overall", pa.float64()),
+        ("stated_overall", pa.float64()),
+        ("scores", pa.list_(pa.int64())),
+    ]
+)
+"""One answer as one judge saw it: `overall` recomputed from weights, beside the judge's own arithmetic."""
+
+JUDGEMENTS = pa.schema(
+    [
+        ("prompt_id", pa.string()),
+        ("judge", pa.string()),
+        ("order", pa.list_(pa.string())),
+        ("weights", pa.list_(pa.float64())),
+        ("assessments", pa.list_(ASSESSMENT)),
+        ("attempts", pa.int64()),
+    ]
+)
+"""What one judge said of the answers of a prompt, in the order shown."""
+
+SCORES = pa.schema([("answer_id", pa.string()), ("prompt_id", pa.string()), ("score", pa.float64())])
+"""The reward of one answer by one model."""
+
+DECISIONS = pa.schema(
+    [
+        ("pair_id", pa.string()),
+        ("prompt_id", pa.string()),
+        ("source", pa.string()),
+        ("action", pa.string()),
+        ("rule", pa.string()),
+        ("chosen_id", pa.string()),
+        ("rejected_id", pa.string()),
+        ("flipped", pa.bool_()),
+        ("vote_strength", pa.float64()),
+        ("voter_strengths", pa.list_(pa.float64())),
+        ("flip_threshold", pa.float64()),
+        ("flipped_by_vote", pa.bool_()),
+        ("consistency_strength", pa.float64()),
+        ("votes_chosen", pa.float64()),
+        ("votes_rejected", pa.float64()),
+        ("valid_votes", pa.int64()),
+        ("planted_flip", pa.bool_()),
+    ]
+)
+"""What one iteration decided about one noisy pair, with its evidence. `flipped` compares with the source's label."""
+
+
+class Action(StrEnum):
+    """What happened to a noisy pair in an iteration."""
+
+    KEPT = "kept"
+    FLIPPED = "flipped"
+    DROPPED = "dropped"
+
+
+DROPPED = pa.schema(
+    [("key", pa.string()), ("reason", pa.string()), ("detail", pa.string()), ("evidence", pa.large_string())]
+)
+"""A row that a stage refused: its key, a reason from `DropReason`, what was wrong, and the raw evidence."""
+
+
+class DropReason(StrEnum):
+    """Why a row was refused; closed, so that counts of different runs can be compared."""
+
+    IMAGE_UNDECODABLE = "image_undecodable"
+    IMAGE_MISSING = "image_missing"
+    PROMPT_TOO_LONG = "prompt_too_long"
+    REPLY_INVALID = "reply_invalid"
+    FIELD_INVALID = "field_invalid"
+    ANSWERS_EQUAL = "answers_equal"
+    TOO_FEW_ANSWERS = "too_few_answers"

@@ -1,0 +1,1 @@
+"""How stages run: in this process, on Ray Data, on Ray Train."""

@@ -1,0 +1,123 @@
+"""How map stages run on Ray Data: slices in, receipts out, in a pool of actors that may grow and shrink."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import pyarrow as pa
+import ray
+from ray.data import ActorPoolStrategy, DataContext
+
+from dt2it_ray.engine.local import Todo, raise_failure
+from dt2it_ray.engine.part_work import MapWork, read_slice, run_slice
+from dt2it_ray.errors import Dt2itError, StageFailed
+from dt2it_ray.stages.stage import Placement
+from dt2it_ray.store.parts import Receipt, Seal, seal_part
+
+RECEIPTS = pa.schema(
+    [
+        ("part", pa.string()),
+        ("slice_index", pa.int64()),
+        ("rows_in", pa.int64()),
+        ("skipped", pa.int64()),
+        ("failure", pa.string()),
+    ]
+)
+SLICES_IN_FLIGHT = 3
+"""Slices queued at each actor, so that the edge of a slice never idles a GPU."""
+
+
+def map_parts(work: MapWork, todo: Todo, placement: Placement) -> Iterator[Receipt | Seal]:
+    """Run the stage on every slice of every part; yields a receipt per slice and a seal per part.
+
+    Raises:
+        StageFailed: a slice failed; the parts sealed before stay.
+    """
+    slices = _slices(work, todo, placement)
+    waiting: dict[str, list[Receipt]] = {part: [] for part in todo}
+    sealing: list[ray.ObjectRef] = []
+    for row in slices.iter_rows():
+        receipt = Receipt(**row)
+        raise_failure(receipt)
+        yield receipt
+        waiting[receipt.part].append(receipt)
+        if len(waiting[receipt.part]) == todo[receipt.part]:
+            sealing.append(_seal.remote(work, receipt.part, waiting.pop(receipt.part)))
+        done, sealing = ray.wait(sealing, num_returns=len(sealing), timeout=0) if sealing else ([], sealing)
+        yield from ray.get(done)
+    yield from ray.get(sealing)
+    if waiting:
+        raise StageFailed(f"step {work.step}: no receipt came for {sorted(waiting)}; run again to make these parts")
+
+
+def _slices(work: MapWork, todo: Todo, placement: Placement) -> Any:
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    # Waiting for an autoscaled or spot node is no lack of progress.
+    context.execution_options.verbose_progress = False
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    # One row per slice, and one block per row: the slice is the unit of work and of retry, and an empty one still
+    # gives a receipt. Ray Data would merge or lose plain blocks of rows.
+    plan = [
+        pa.table({"part": [part], "slice_index": [index]})
+        for part, num_slices in todo.items()
+        for index in range(num_slices)
+    ]
+    fewest = placement.workers
+    pool = ActorPoolStrategy(
+        min_size=fewest,
+        initial_size=fewest,
+        max_size=max(fewest, placement.max_workers),
+        max_tasks_in_flight_per_actor=SLICES_IN_FLIGHT,
+    )
+    reading = ray.data.from_arrow(plan).map_batches(
+        _read, fn_kwargs={"work": work}, batch_size=1, batch_format="pyarrow", num_cpus=0
+    )
+    return reading.map_batches(
+        _Worker,
+        fn_constructor_kwargs={"work": work},
+        batch_size=1,
+        batch_format="pyarrow",
+        compute=pool,
+        num_cpus=placement.cpus if not placement.gpus else None,
+        num_gpus=placement.gpus or None,
+    )
+
+
+def _read(plan: pa.Table, work: MapWork) -> pa.Table:
+    """One row that holds a whole slice: its place, its rows as a list of structs, and any trouble in reading."""
+    part, index = plan["part"][0].as_py(), plan["slice_index"][0].as_py()
+    try:
+        rows, skipped = read_slice(work, part, index)
+        failure = ""
+    except Dt2itError as error:
+        rows, skipped, failure = work.stage.reads.empty_table(), 0, str(error)
+    nested = pa.ListArray.from_arrays([0, rows.num_rows], rows.combine_chunks().to_struct_array().combine_chunks())
+    return (
+        plan.append_column("skipped", [[skipped]]).append_column("failure", [[failure]]).append_column("rows", nested)
+    )
+
+
+class _Worker:
+    """An actor of the pool: holds what the stage built (a model), answers slices with receipts."""
+
+    def __init__(self, work: MapWork) -> None:
+        self._work = work
+        self._function = work.stage.build(work.settings, work.workplace)
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        slice_row = batch.select(["part", "slice_index", "skipped", "failure"]).to_pylist()[0]
+        if slice_row["failure"]:
+            return pa.Table.from_pylist([{**slice_row, "rows_in": 0}], schema=RECEIPTS)
+        flat = batch["rows"].combine_chunks().flatten()
+        rows = pa.Table.from_struct_array(flat).cast(self._work.stage.reads)
+        receipt = run_slice(
+            self._work, self._function, slice_row["part"], slice_row["slice_index"], rows, slice_row["skipped"]
+        )
+        return pa.Table.from_pylist([asdict(receipt)], schema=RECEIPTS)
+
+
+@ray.remote(num_cpus=0, max_retries=3)
+def _seal(work: MapWork, part: str, receipts: list[Receipt]) -> Seal:
+    return seal_part(work.output, part, receipts, work.stage.writes.names[0])

@@ -1,0 +1,120 @@
+"""What a person sees while steps run, and what a run costs: progress by step and the peak memory of all processes."""
+
+import sys
+import threading
+import time
+from typing import Protocol, TextIO
+
+import psutil
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+LINE_EVERY_S = 15
+SAMPLE_EVERY_S = 1.0
+
+
+class Reporter(Protocol):
+    """Hears of steps as they start, advance and end."""
+
+    def start(self, step: str, rows: int, done: int) -> None: ...
+
+    def advance(self, rows: int) -> None: ...
+
+    def finish(self, line: str) -> None: ...
+
+
+class Lines:
+    """Plain lines for logs: one when a step ends, and one now and then while a long one runs."""
+
+    def __init__(self, stream: TextIO = sys.stdout) -> None:
+        self._stream = stream
+
+    def start(self, step: str, rows: int, done: int) -> None:
+        """A step with `rows` rows begins, `done` of them finished by an earlier run."""
+        self._step, self._rows, self._done, self._resumed = step, rows, done, done
+        self._began = self._spoke = time.monotonic()
+
+    def advance(self, rows: int) -> None:
+        """`rows` more rows are finished."""
+        self._done += rows
+        now = time.monotonic()
+        if now - self._spoke < LINE_EVERY_S:
+            return
+        self._spoke = now
+        rate = (self._done - self._resumed) / (now - self._began)
+        left = (self._rows - self._done) / rate if rate else float("inf")
+        self._print(f"{self._step}: {self._done:,} of {self._rows:,} rows, {rate:,.0f} rows/s, {left:,.0f} s left")
+
+    def finish(self, line: str) -> None:
+        """The step is over; `line` says what came of it."""
+        self._print(line)
+
+    def _print(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
+
+
+class Bars:
+    """A bar per running step on a terminal: rows, rows/s and the time left."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _RateColumn())
+        self._bars = Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
+        self._bars.start()
+
+    def start(self, step: str, rows: int, done: int) -> None:
+        """A step with `rows` rows begins, `done` of them finished by an earlier run."""
+        self._task = self._bars.add_task(step, total=rows, completed=done)
+
+    def advance(self, rows: int) -> None:
+        """`rows` more rows are finished."""
+        self._bars.advance(self._task, rows)
+
+    def finish(self, line: str) -> None:
+        """The step is over; `line` stays on the screen in place of its bar."""
+        self._bars.console.print(line, highlight=False)
+        for task in self._bars.task_ids:
+            self._bars.remove_task(task)
+
+    def close(self) -> None:
+        """Give the terminal back."""
+        self._bars.stop()
+
+
+class _RateColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:,.0f} rows/s" if task.speed else "")
+
+
+class PeakMemory:
+    """Samples the memory of this process and all that it started while the `with` block runs."""
+
+    def __enter__(self) -> "PeakMemory":
+        self.peak_mib = 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(SAMPLE_EVERY_S):
+            self.peak_mib = max(self.peak_mib, tree_memory_mib())
+
+
+def tree_memory_mib() -> float:
+    """Resident memory of this process and its descendants in MiB; pages that several share are counted once each."""
+    me = psutil.Process()
+    return sum(_resident(process) for process in [me, *me.children(recursive=True)]) / 2**20
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        memory = process.memory_info()
+    except psutil.Error:
+        return 0
+    # `shared` (Linux) is mapped files and the object store, which every Ray process maps: count only the private rest.
+    return memory.rss - getattr(memory, "shared", 0)

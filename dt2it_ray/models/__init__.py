@@ -1,0 +1,1 @@
+"""What computes: generators, judges, reward models. The heavy imports stay inside."""

@@ -1,0 +1,71 @@
+"""What a stage may ask of a model: generate answers, judge them, score them. Imports no model library."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from dt2it_ray.data.chat import Message
+from dt2it_ray.data.dropped import Dropped
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Chat messages that end with an assistant turn, and the encoded images of their image parts, in order."""
+
+    messages: tuple[Message, ...]
+    images: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class GenerationRequest:
+    """A prompt to answer `samples` times. Sampling depends on `key` and the seed only, never on its neighbours."""
+
+    key: str
+    messages: tuple[Message, ...]
+    images: tuple[bytes, ...]
+    samples: int
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One sampled answer. `finish_reason` is `stop` or `length` (cut off at the token limit)."""
+
+    text: str
+    finish_reason: str
+    tokens: int
+
+
+@dataclass(frozen=True)
+class JudgeRequest:
+    """Answers to be judged in the order given. `scene` is planted truth that only simulated annotators look at."""
+
+    key: str
+    question: str
+    reference: str
+    language: str
+    images: tuple[bytes, ...]
+    answers: tuple[str, ...]
+    attempt: int
+    scene: str | None = None
+
+
+class Generator(Protocol):
+    """Samples answers from a multimodal model."""
+
+    def generate(self, requests: Sequence[GenerationRequest]) -> list[list[Completion] | Dropped]: ...
+
+
+class Judge(Protocol):
+    """Replies to judge requests with rubric JSON as text, which may be malformed."""
+
+    name: str
+
+    def reply(self, requests: Sequence[JudgeRequest]) -> list[str]: ...
+
+
+class Scorer(Protocol):
+    """Rewards of conversations by one reward model; higher is better, the scale is the model's own."""
+
+    fingerprint: str
+
+    def score(self, conversations: Sequence[Conversation]) -> list[float | Dropped]: ...

@@ -1,0 +1,1 @@
+"""In which order: the plan of a run, its driver and the history of its pairs."""

@@ -1,0 +1,97 @@
+"""How a map step is done: its unsealed parts go through an engine, its inputs are laid beside each other by key."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from dt2it_ray.engine import local
+from dt2it_ray.engine.part_work import Beside, MapWork
+from dt2it_ray.engine.telemetry import Reporter
+from dt2it_ray.errors import StageFailed
+from dt2it_ray.pipeline.step_files import data_folder
+from dt2it_ray.stages.stage import GatherStage, LoadStage, MapStage, Step, TrainStage, Workplace
+from dt2it_ray.store.files import ROWS_PER_SLICE, Folder
+from dt2it_ray.store.manifest import Counts, Manifest, PartFile
+from dt2it_ray.store.parts import Receipt, Seal, sealed_parts, total
+
+Made = tuple[tuple[PartFile, ...], Counts, Mapping[str, Any]]
+"""What doing a step leaves: its files, where its rows went, and figures for the manifest."""
+
+
+def do_map(step: Step, stage: MapStage, run: Folder, inputs: Mapping[str, Manifest], reporter: Reporter) -> Made:
+    output = data_folder(run, step)
+    parts = {file.name: file.rows for file in inputs["rows"].files}
+    sealed = {name: seal for name, seal in sealed_parts(output).items() if name in parts}
+    todo = {name: len(local.slices_of(rows, ROWS_PER_SLICE)) for name, rows in parts.items() if name not in sealed}
+    reporter.start(step.name, sum(parts.values()), sum(parts[name] for name in sealed))
+    if todo:
+        for event in _events(step, _map_work(step, stage, run, inputs), todo):
+            if isinstance(event, Seal):
+                sealed[event.part] = event
+            else:
+                reporter.advance(event.rows_in + event.skipped)
+    output.delete("pieces")
+    seals = [sealed[name] for name in parts]
+    return tuple(seal.file() for seal in seals), total(seals), {}
+
+
+def _events(step: Step, work: MapWork, todo: Mapping[str, int]) -> Iterator[Receipt | Seal]:
+    if step.placement.engine == "local":
+        return local.map_parts(work, todo)
+    from dt2it_ray.engine import ray_map
+
+    return ray_map.map_parts(work, todo, step.placement)
+
+
+def _map_work(step: Step, stage: MapStage, run: Folder, inputs: Mapping[str, Manifest]) -> MapWork:
+    tables = {name: source for name, source in step.inputs.items() if not isinstance(source.stage, TrainStage)}
+    columns = _columns_by_input(stage, step, tables)
+    beside = tuple(
+        Beside(
+            data=data_folder(run, source),
+            files=tuple(file.name for file in inputs[name].files),
+            columns=columns[name],
+            aligned=isinstance(source.stage, MapStage)
+            and source.inputs["rows"].fingerprint == tables["rows"].fingerprint,
+        )
+        for name, source in tables.items()
+        if name != "rows"
+    )
+    folders = {
+        name: data_folder(run, source).uri
+        for name, source in step.inputs.items()
+        if isinstance(source.stage, TrainStage)
+    }
+    device = "cuda" if step.placement.gpus else "cpu"
+    return MapWork(
+        step=step.name,
+        stage=stage,
+        settings=step.settings,
+        workplace=Workplace(folders=folders, device=device, threads=max(1, int(step.placement.cpus))),
+        rows=data_folder(run, tables["rows"]),
+        row_columns=columns["rows"],
+        beside=beside,
+        output=data_folder(run, step),
+        batch_rows=step.placement.batch_rows,
+    )
+
+
+def _columns_by_input(stage: MapStage, step: Step, tables: Mapping[str, Step]) -> dict[str, tuple[str, ...]]:
+    """Which input each column comes from: the first that writes it, `rows` before the others."""
+    key, *others = stage.reads.names
+    columns: dict[str, list[str]] = {name: [] for name in tables}
+    columns["rows"].append(key)
+    order = ["rows", *(name for name in tables if name != "rows")]
+    for column in others:
+        owner = next((name for name in order if column in _schema(tables[name]).names), None)
+        if owner is None:
+            raise StageFailed(f"step {step.name} reads the column {column!r}, which none of its inputs {order} writes")
+        columns[owner].append(column)
+    return {name: tuple(names) for name, names in columns.items()}
+
+
+def _schema(step: Step) -> pa.Schema:
+    if isinstance(step.stage, MapStage | GatherStage | LoadStage):
+        return step.stage.writes
+    raise StageFailed(f"step {step.name} writes files, not rows")

@@ -1,0 +1,62 @@
+"""How gather, load and export steps are done: in this process, on narrow tables or streams of outside rows."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from dt2it_ray.data.dropped import dropped_table
+from dt2it_ray.engine.telemetry import Reporter
+from dt2it_ray.pipeline.map_step import Made
+from dt2it_ray.pipeline.step_files import data_folder, list_files, read_tables
+from dt2it_ray.stages.stage import ExportStage, GatherStage, LoadStage, Outcome, Step
+from dt2it_ray.store.files import Folder
+from dt2it_ray.store.manifest import Counts, Manifest
+from dt2it_ray.store.parts import Seal, part_name, seal_rows, total
+
+
+def do_gather(step: Step, stage: GatherStage, run: Folder, inputs: Mapping[str, Manifest], reporter: Reporter) -> Made:
+    """Decide over whole tables and seal the decision."""
+    reporter.start(step.name, 0, 0)
+    outcome = stage.decide(read_tables(stage.reads, run, inputs), step.settings)
+    return _seal_outcomes(step, stage.writes, data_folder(run, step), iter([outcome]))
+
+
+def do_load(step: Step, stage: LoadStage, run: Folder, reporter: Reporter) -> Made:
+    """Read the outside files of the input named `files` and seal their rows."""
+    reporter.start(step.name, 0, 0)
+    outcomes = stage.load(data_folder(run, step.inputs["files"]), step.settings)
+    return _seal_outcomes(step, stage.writes, data_folder(run, step), outcomes)
+
+
+def _seal_outcomes(step: Step, writes: pa.Schema, output: Folder, outcomes: Iterator[Outcome]) -> Made:
+    """Cut outcomes into parts of `step.part_rows` rows, each sorted by key; at least one part."""
+    key = writes.names[0]
+    seals: list[Seal] = []
+    metrics: dict[str, Any] = {}
+    waiting, dropped = writes.empty_table(), dropped_table()
+    for outcome in outcomes:
+        rows = outcome.rows.cast(writes)
+        waiting = pa.concat_tables([waiting, rows.sort_by([(key, "ascending")])])
+        dropped = pa.concat_tables([dropped, outcome.dropped])
+        metrics.update(outcome.metrics)
+        while waiting.num_rows >= step.part_rows:
+            seals.append(_seal_next(output, len(seals), waiting.slice(0, step.part_rows), dropped, key))
+            waiting, dropped = waiting.slice(step.part_rows), dropped.slice(0, 0)
+    if waiting.num_rows or dropped.num_rows or not seals:
+        seals.append(_seal_next(output, len(seals), waiting, dropped, key))
+    return tuple(seal.file() for seal in seals), total(seals), metrics
+
+
+def _seal_next(output: Folder, index: int, rows: pa.Table, dropped: pa.Table, key: str) -> Seal:
+    return seal_rows(output, part_name(index), rows, dropped, key, rows.num_rows + dropped.num_rows, 0)
+
+
+def do_export(step: Step, stage: ExportStage, run: Folder, inputs: Mapping[str, Manifest], reporter: Reporter) -> Made:
+    """Write rows as files of an outside format."""
+    output = data_folder(run, step)
+    reporter.start(step.name, 0, 0)
+    tables = read_tables(stage.reads, run, inputs)
+    metrics = stage.export(tables, step.settings, output)
+    rows = sum(table.num_rows for table in tables.values())
+    return list_files(output), Counts(rows_in=rows, rows_out=rows), metrics

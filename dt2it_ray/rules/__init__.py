@@ -1,0 +1,1 @@
+"""What we decide about rows, as pure functions of plain values and Arrow tables."""

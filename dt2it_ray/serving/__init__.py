@@ -1,0 +1,1 @@
+"""Who asks: reward models behind HTTP on Ray Serve."""

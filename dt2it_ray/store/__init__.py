@@ -1,0 +1,1 @@
+"""Where results are and what made them: fingerprints, manifests, parts, provenance."""

@@ -1,0 +1,139 @@
+"""How files are opened: the one module that knows whether a run lives on a local disk or in object storage."""
+
+import os
+import uuid
+from pathlib import PurePosixPath
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+
+from dt2it_ray.errors import StoreError
+
+ROWS_PER_SLICE = 256
+"""Rows of a Parquet row group: what one read task loads and one actor call receives."""
+
+
+class Folder:
+    """A folder at a local path or an object storage URI, addressed by relative names."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri if "://" in uri else os.path.abspath(uri)
+        self._filesystem, self._root = pafs.FileSystem.from_uri(self.uri)
+
+    def __reduce__(self) -> tuple[type, tuple[str]]:
+        return (Folder, (self.uri,))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Folder) and other.uri == self.uri
+
+    def __hash__(self) -> int:
+        return hash(self.uri)
+
+    def __repr__(self) -> str:
+        return f"Folder({self.uri!r})"
+
+    def child(self, name: str) -> "Folder":
+        """The folder `name` inside this one."""
+        return Folder(self.path(name))
+
+    def path(self, name: str) -> str:
+        """The full path or URI of `name`, for messages and for libraries that open files themselves."""
+        return f"{self.uri.rstrip('/')}/{name}" if name else self.uri
+
+    def exists(self, name: str) -> bool:
+        """Whether a file or folder of this name is there."""
+        return self._filesystem.get_file_info(self._inside(name)).type != pafs.FileType.NotFound
+
+    def names(self, name: str = "", recursive: bool = False) -> list[str]:
+        """Relative names of the files under `name`, sorted; empty if the folder does not exist."""
+        selector = pafs.FileSelector(self._inside(name), allow_not_found=True, recursive=recursive)
+        root = PurePosixPath(self._root)
+        found = self._filesystem.get_file_info(selector)
+        return sorted(str(PurePosixPath(entry.path).relative_to(root)) for entry in found if entry.is_file)
+
+    def read(self, name: str) -> bytes:
+        """The content of a file. Raises StoreError when it cannot be read."""
+        try:
+            with self._filesystem.open_input_stream(self._inside(name), compression=None) as stream:
+                return stream.read()
+        except OSError as error:
+            raise StoreError(f"cannot read {self.path(name)}: {error}") from None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a whole file at once: readers see the old content or the new, never a part."""
+        with self.replacing(name) as stream:
+            stream.write(content)
+
+    def replacing(self, name: str) -> "_Replacing":
+        """A stream whose content takes the place of `name` when the `with` block ends without an error."""
+        return _Replacing(self, name)
+
+    def delete(self, name: str) -> None:
+        """Remove a file or a folder with all it holds; nothing happens if it does not exist."""
+        path = self._inside(name)
+        kind = self._filesystem.get_file_info(path).type
+        if kind == pafs.FileType.Directory:
+            self._filesystem.delete_dir(path)
+        elif kind == pafs.FileType.File:
+            self._filesystem.delete_file(path)
+
+    def read_table(self, name: str, columns: list[str] | None = None, slice_index: int | None = None) -> pa.Table:
+        """Rows of a Parquet file, all or one row group of it.
+
+        Raises:
+            StoreError: the file is missing, cut off or not Parquet, or lacks a column.
+        """
+        try:
+            with self._filesystem.open_input_file(self._inside(name)) as stream:
+                parquet = pq.ParquetFile(stream)
+                missing = sorted(set(columns or ()) - set(parquet.schema_arrow.names))
+                if missing:
+                    raise StoreError(f"{self.path(name)} has no column {missing}; it has {parquet.schema_arrow.names}")
+                if slice_index is None:
+                    return parquet.read(columns=columns, use_threads=False)
+                return parquet.read_row_group(slice_index, columns=columns, use_threads=False)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise StoreError(
+                f"cannot read {self.path(name)}: {str(error).splitlines()[0]}. The file is damaged or missing: "
+                "delete the step's folder and run again; finished earlier steps are kept."
+            ) from None
+
+    def write_table(self, name: str, table: pa.Table) -> None:
+        """Write a Parquet file whose bytes depend on the rows alone."""
+        with self.replacing(name) as stream:
+            pq.write_table(table.combine_chunks(), stream, row_group_size=ROWS_PER_SLICE, compression="zstd")
+
+    def _inside(self, name: str) -> str:
+        return f"{self._root.rstrip('/')}/{name}" if name else self._root
+
+
+class _Replacing:
+    """Writes to a temporary name and moves it into place; leaves nothing behind after an error."""
+
+    def __init__(self, folder: Folder, name: str) -> None:
+        self._folder, self._name = folder, name
+        self._draft = f"{name}.{uuid.uuid4().hex[:8]}.tmp"
+
+    def __enter__(self) -> pa.NativeFile:
+        filesystem, path = self._folder._filesystem, self._folder._inside(self._draft)
+        try:
+            filesystem.create_dir(str(PurePosixPath(path).parent), recursive=True)
+            self._stream = filesystem.open_output_stream(path, compression=None)
+        except OSError as error:
+            raise StoreError(
+                f"cannot write {self._folder.path(self._name)}: {error}. "
+                "Check that the folder exists, is writable and has free space, or pass root=DIR."
+            ) from None
+        return self._stream
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        filesystem, path = self._folder._filesystem, self._folder._inside(self._draft)
+        try:
+            self._stream.close()
+            if kind is None:
+                filesystem.move(path, self._folder._inside(self._name))
+            else:
+                filesystem.delete_file(path)
+        except OSError as error:
+            raise StoreError(f"cannot finish {self._folder.path(self._name)}: {error}") from None

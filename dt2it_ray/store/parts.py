@@ -1,0 +1,122 @@
+"""How a step's rows become files: pieces while it runs, sealed parts when no row of an input part is missing."""
+
+import collections
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from dt2it_ray.errors import StageFailed
+from dt2it_ray.store.files import ROWS_PER_SLICE, Folder
+from dt2it_ray.store.manifest import Counts, PartFile
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a worker reports of one slice of an input part, in place of the rows themselves."""
+
+    part: str
+    slice_index: int
+    rows_in: int
+    skipped: int
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class Seal:
+    """Proof that one part is complete; a part without a seal is made again."""
+
+    part: str
+    rows_in: int
+    rows_out: int
+    dropped: int
+    skipped: int
+    sha256: str
+    reasons: Mapping[str, int] = field(default_factory=dict)
+
+    def file(self) -> PartFile:
+        """The manifest's entry for this part."""
+        return PartFile(self.part, self.rows_out, self.sha256)
+
+
+def part_name(index: int) -> str:
+    """The file name of a part."""
+    return f"{index:05d}.parquet"
+
+
+def write_piece(data: Folder, receipt: Receipt, rows: pa.Table, dropped: pa.Table) -> None:
+    """Store the result of one slice. A retried slice overwrites its own piece."""
+    folder = data.child(f"pieces/{receipt.part}")
+    folder.write_table(f"{receipt.slice_index:05d}.parquet", rows)
+    folder.write_table(f"{receipt.slice_index:05d}.dropped.parquet", dropped)
+
+
+def seal_part(data: Folder, part: str, receipts: Sequence[Receipt], key: str) -> Seal:
+    """Merge the pieces of a part into one file sorted by `key`, and prove that no row was lost or doubled."""
+    pieces = data.child(f"pieces/{part}")
+    order = sorted(receipts, key=lambda receipt: receipt.slice_index)
+    rows = pa.concat_tables([pieces.read_table(f"{receipt.slice_index:05d}.parquet") for receipt in order])
+    dropped = pa.concat_tables([pieces.read_table(f"{receipt.slice_index:05d}.dropped.parquet") for receipt in order])
+    seal = seal_rows(
+        data, part, rows, dropped, key, sum(r.rows_in for r in order), sum(receipt.skipped for receipt in order)
+    )
+    data.delete(f"pieces/{part}")
+    return seal
+
+
+def seal_rows(data: Folder, part: str, rows: pa.Table, dropped: pa.Table, key: str, rows_in: int, skipped: int) -> Seal:
+    """Write a part from rows in memory, then its seal."""
+    rows = rows.sort_by([(key, "ascending")])
+    _refuse_duplicates(data, part, rows[key], key)
+    buffer = io.BytesIO()
+    pq.write_table(rows.combine_chunks(), buffer, row_group_size=ROWS_PER_SLICE, compression="zstd")
+    data.write(part, buffer.getvalue())
+    if dropped.num_rows:
+        ordered = dropped.sort_by([("key", "ascending"), ("reason", "ascending")])
+        data.write_table(f"dropped/{part}", ordered)
+    seal = Seal(
+        part=part,
+        rows_in=rows_in,
+        rows_out=rows.num_rows,
+        dropped=dropped.num_rows,
+        skipped=skipped,
+        sha256=hashlib.sha256(buffer.getbuffer()).hexdigest(),
+        reasons=dict(sorted(collections.Counter(dropped["reason"].to_pylist()).items())),
+    )
+    data.write(f"seals/{part}.json", json.dumps(asdict(seal)).encode())
+    return seal
+
+
+def sealed_parts(data: Folder) -> dict[str, Seal]:
+    """The parts that are complete, by name."""
+    seals = (Seal(**json.loads(data.read(name))) for name in data.names("seals") if name.endswith(".json"))
+    return {seal.part: seal for seal in seals if data.exists(seal.part)}
+
+
+def total(seals: Sequence[Seal]) -> Counts:
+    """The counts of a whole step."""
+    reasons: collections.Counter[str] = collections.Counter()
+    for seal in seals:
+        reasons.update(seal.reasons)
+    return Counts(
+        rows_in=sum(seal.rows_in for seal in seals),
+        rows_out=sum(seal.rows_out for seal in seals),
+        dropped=sum(seal.dropped for seal in seals),
+        skipped=sum(seal.skipped for seal in seals),
+        reasons=dict(sorted(reasons.items())),
+    )
+
+
+def _refuse_duplicates(data: Folder, part: str, keys: pa.ChunkedArray, key: str) -> None:
+    if len(keys) < 2:
+        return
+    flat = keys.combine_chunks()
+    same = pc.equal(flat.slice(1), flat.slice(0, len(flat) - 1))
+    if pc.any(same).as_py():
+        doubled = flat.slice(1).filter(same)[0].as_py()
+        raise StageFailed(f"two rows of {data.path(part)} have the key {key} = {doubled!r}; keys must be unique")
