@@ -15,7 +15,8 @@ LAYERS = [
     {"stages"},
     {"rules", "models", "report"},
     {"data", "store"},
-    {"errors", "settings"},
+    {"settings"},
+    {"errors"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

@@ -49,6 +49,17 @@ PAIRS = pa.schema(
 )
 """Two answers of one prompt, the better one first. `strength` is a score gap (null where nobody measured it)."""
 
+BENCHMARK_ROWS = pa.schema([*PROMPTS, ("item", pa.string()), ("group", pa.string())])
+"""A row of a benchmark: `source` names it, `item` is the row's own id (may repeat), `group` what Acc+ counts by."""
+
+T2I_ROWS = pa.schema(
+    [("prompt_id", pa.string()), ("source", pa.string()), ("caption", pa.string()), ("images", pa.list_(IMAGE))]
+)
+"""A text-to-image preference: the preferred image first, then the other."""
+
+SIDES = pa.schema([("prompt_id", pa.string()), ("source", pa.string()), ("chosen_first", pa.bool_())])
+"""Whether a reformulated text-to-image row shows its preferred image first."""
+
 CANDIDATES = pa.schema([("prompt_id", pa.string()), ("answers", pa.list_(ANSWER)), ("samples", pa.int64())])
 """Distinct answers sampled for a prompt; `samples` counts the draws, duplicates included."""
 
@@ -73,6 +84,20 @@ JUDGEMENTS = pa.schema(
     ]
 )
 """What one judge said of the answers of a prompt, in the order shown."""
+
+VOTES = pa.schema(
+    [
+        ("vote_id", pa.string()),
+        ("pair_id", pa.string()),
+        ("prompt_id", pa.string()),
+        ("judge", pa.string()),
+        ("swapped", pa.bool_()),
+        ("verdict", pa.string()),
+        ("attempts", pa.int64()),
+        ("evidence", pa.large_string()),
+    ]
+)
+"""One judge's verdict on one pair in one order: `chosen`, `rejected`, `tie`, or `invalid` with the raw reply."""
 
 SCORES = pa.schema([("answer_id", pa.string()), ("prompt_id", pa.string()), ("score", pa.float64())])
 """The reward of one answer by one model."""

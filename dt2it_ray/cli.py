@@ -1,0 +1,88 @@
+"""The `dt2it` command: parses what was typed, calls the pipeline, turns failures into one message and an exit code."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from dt2it_ray.errors import ConfigError, Dt2itError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+
+Config = Annotated[str, typer.Option("--config", help="YAML file with the run's settings, e.g. jobs/configs/tiny.yaml.")]
+Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings that replace the file's.")]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, e.g. runs/demo.")]
+
+
+@app.command()
+def run(config: Config, overrides: Overrides = None) -> None:
+    """Run the whole loop, or what is left of it."""
+    from dt2it_ray.pipeline.driver import run_loop
+    from dt2it_ray.pipeline.run_settings import RunSettings
+    from dt2it_ray.settings import load_settings
+
+    settings = load_settings(RunSettings, config, overrides or ())
+    summary = run_loop(settings)
+    accuracy = ", ".join(f"{model} {figures['mean_accuracy']:.3f}" for model, figures in summary["benchmarks"].items())
+    typer.echo(f"Mean benchmark accuracy: {accuracy}")
+    typer.echo(f"Report: {os.path.join(settings.folder(), 'report', 'index.html')}")
+
+
+@app.command()
+def plan(config: Config, overrides: Overrides = None) -> None:
+    """Print the steps of a run, their fingerprints and what running would do with each; start nothing."""
+    from dt2it_ray.pipeline.plan import plan_run
+    from dt2it_ray.pipeline.run_settings import RunSettings
+    from dt2it_ray.pipeline.step_state import step_state
+    from dt2it_ray.settings import load_settings
+    from dt2it_ray.store.files import Folder
+
+    settings = load_settings(RunSettings, config, overrides or ())
+    folder = Folder(settings.folder())
+    for step in plan_run(settings):
+        typer.echo(f"{step_state(step, folder):<7} {step.fingerprint} {step.name}")
+
+
+@app.command()
+def explain(pair_id: str, run: Annotated[str, typer.Option("--run", help="The run's folder.")] = "runs/demo") -> None:
+    """Print the whole history of one pair: source, scores, judgements, votes, decisions."""
+    from dt2it_ray.pipeline.lineage import explain_pair
+    from dt2it_ray.store.files import Folder
+
+    typer.echo(explain_pair(Folder(run), pair_id))
+
+
+@app.command()
+def report(run: Run) -> None:
+    """Write the report page of a finished run again."""
+    from dt2it_ray.pipeline.report_pages import rewrite_report
+    from dt2it_ray.store.files import Folder
+
+    typer.echo(rewrite_report(Folder(run)))
+
+
+@app.command()
+def serve(
+    run: Run,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+) -> None:
+    """Serve every reward model of a run over HTTP until interrupted."""
+    from dt2it_ray.pipeline.models import models_of
+    from dt2it_ray.serving.app import ServeSettings, serve_forever
+    from dt2it_ray.store.files import Folder
+
+    serve_forever(models_of(Folder(run)), ServeSettings(host=host, port=port))
+
+
+def main() -> None:
+    """Entry point of `dt2it`. Exit codes: 0 done, 1 a step failed, 2 bad usage or config."""
+    try:
+        app()
+    except Dt2itError as error:
+        print(f"dt2it: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("dt2it: interrupted; the same command goes on where this one stopped", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,165 @@
+"""Which steps a run has and what each one reads: a pure function of the settings, so that a plan can be shown."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dt2it_ray.pipeline.run_settings import RunSettings
+from dt2it_ray.settings import Settings
+from dt2it_ray.stages import construct, curate, evaluate, labels, score, t2i, train, world
+from dt2it_ray.stages.stage import PART_ROWS, Stage, Step
+
+RAW = "raw_baseline"
+
+
+@dataclass
+class Planner:
+    """Collects steps in order. A step's placement comes from the settings, by stage name."""
+
+    settings: RunSettings
+    steps: list[Step] = field(default_factory=list)
+
+    def add(
+        self, name: str, stage: Stage, settings: Settings, inputs: Mapping[str, Step], part_rows: int = PART_ROWS
+    ) -> Step:
+        """Append a step and return it, so that later steps can read it."""
+        step = Step(
+            name=name,
+            stage=stage,
+            settings=settings,
+            inputs=inputs,
+            placement=self.settings.placement_of(stage.name),
+            part_rows=part_rows,
+        )
+        self.steps.append(step)
+        return step
+
+
+@dataclass(frozen=True)
+class Base:
+    """What every iteration builds on: the trusted pairs with their rows, the noisy pool and the benchmarks."""
+
+    rows: Mapping[str, Step]
+    """Prompts, and answers sampled for them, by the input names of a train step."""
+    constructed: Step
+    t2i: Step
+    pool_rows: Step
+    pool: Step
+    benchmarks: Step
+
+
+def plan_run(settings: RunSettings) -> tuple[Step, ...]:
+    """All steps of a run, each after the steps it reads."""
+    return tuple(step for iteration in range(settings.iterations + 1) for step in plan_iteration(settings, iteration))
+
+
+def plan_iteration(settings: RunSettings, iteration: int) -> tuple[Step, ...]:
+    """The steps of one iteration; iteration 0 makes the trusted pairs, the base model and the raw-data baseline."""
+    planner = Planner(settings)
+    base = _plan_base(planner)
+    model = _plan_start(planner, base)
+    for current in range(1, iteration + 1):
+        planner.steps.clear()
+        model = _plan_curation(planner, base, model, current)
+    return tuple(planner.steps)
+
+
+def model_steps(settings: RunSettings) -> dict[str, Step]:
+    """Every reward model of a run by name: `raw_baseline`, `iter-00`, `iter-01/voter-0`, `iter-01`, ..."""
+    models = {step.name.removesuffix("/train"): step for step in plan_run(settings) if step.stage is train.TRAIN}
+    for iteration in range(1, settings.iterations + 1):
+        models[f"iter-{iteration:02d}/voter-0"] = models[f"iter-{iteration - 1:02d}"]
+    return dict(sorted(models.items()))
+
+
+def _plan_base(planner: Planner) -> Base:
+    settings = planner.settings
+    made = world.plan_world(planner.add, settings.world)
+    candidates = planner.add("construct/generate", construct.GENERATE, settings.construct.generate, {"rows": made.distill})
+    judged = {"rows": made.distill, "candidates": candidates}
+    listwise = planner.add("construct/listwise", construct.LISTWISE, settings.construct.listwise, judged)
+    pointwise = planner.add("construct/pointwise", construct.POINTWISE, settings.construct.pointwise, judged)
+    constructed = planner.add(
+        "construct/pairs",
+        construct.FORM_PAIRS,
+        settings.construct.pairs,
+        {"listwise": listwise, "pointwise": pointwise, "rows": made.distill},
+    )
+    sides = planner.add("t2i/sides", t2i.ASSIGN_SIDES, settings.t2i, {"rows": made.t2i})
+    t2i_rows = planner.add("t2i/prompts", t2i.REFORMULATE, t2i.ReformulateSettings(), {"rows": made.t2i, "sides": sides})
+    return Base(
+        rows={
+            "rows/construct": made.distill,
+            "answers/construct": candidates,
+            "rows/t2i": t2i_rows,
+            "rows/open": made.open,
+        },
+        constructed=constructed,
+        t2i=planner.add("t2i/pairs", labels.LABELS, labels.LabelSettings(), {"rows": t2i_rows}),
+        pool_rows=made.open,
+        pool=planner.add("open/pairs", labels.LABELS, labels.LabelSettings(), {"rows": made.open}),
+        benchmarks=made.benchmarks,
+    )
+
+
+def _plan_start(planner: Planner, base: Base) -> Step:
+    if planner.settings.raw_baseline:
+        raw = _plan_merge(planner, f"{RAW}/pairs", base, {"pairs/open": base.pool})
+        _plan_model(planner, RAW, base, raw, seed=0)
+    trusted = _plan_merge(planner, "iter-00/pairs", base, {})
+    return _plan_model(planner, "iter-00", base, trusted, seed=0)
+
+
+def _plan_curation(planner: Planner, base: Base, before: Step, iteration: int) -> Step:
+    """Vote and flip, train the consistency model, re-judge what it doubts, merge, retrain (METHOD of the paper)."""
+    settings, here = planner.settings.curate, f"iter-{iteration:02d}"
+    voters = [before]
+    for voter in range(1, settings.voters):
+        voters.append(_plan_train(planner, f"{here}/voter-{voter}", base, before.inputs["pairs"], seed=voter))
+    scores = {
+        f"scores/voter-{voter}": _plan_score(planner, f"{here}/score-voter-{voter}", base.pool_rows, model)
+        for voter, model in enumerate(voters)
+    }
+    flips = planner.add(f"{here}/flips", curate.FLIP, settings.flip, {"pairs": base.pool, **scores})
+    step_1 = _plan_merge(planner, f"{here}/consistency/pairs", base, {"pairs/open": flips})
+    checker = _plan_train(planner, f"{here}/consistency", base, step_1, seed=0)
+    check = _plan_score(planner, f"{here}/score-consistency", base.pool_rows, checker)
+    doubted = planner.add(f"{here}/doubted", curate.SELECT_DOUBTED, curate.NoSettings(), {"flips": flips, "scores": check})
+    votes = planner.add(
+        f"{here}/rejudge", curate.REJUDGE, settings.rejudge, {"rows": base.pool_rows, "doubted": doubted}
+    )
+    decisions = planner.add(
+        f"{here}/decisions", curate.DECIDE, settings.decide, {"flips": flips, "scores": check, "votes": votes}
+    )
+    survivors = planner.add(f"{here}/survivors", curate.SURVIVE, curate.NoSettings(), {"decisions": decisions})
+    merged = _plan_merge(planner, f"{here}/pairs", base, {"pairs/open": survivors})
+    return _plan_model(planner, here, base, merged, seed=0)
+
+
+def _plan_merge(planner: Planner, name: str, base: Base, noisy: Mapping[str, Step]) -> Step:
+    inputs = {"pairs/construct": base.constructed, "pairs/t2i": base.t2i, **noisy}
+    return planner.add(name, curate.MERGE, curate.NoSettings(), inputs)
+
+
+def _plan_train(planner: Planner, model: str, base: Base, pairs: Step, seed: int) -> Step:
+    settings = planner.settings.train
+    settings = settings.model_copy(update={"seed": settings.seed + seed})
+    sources = {name.removeprefix("pairs/") for name in pairs.inputs}
+    rows = {name: step for name, step in base.rows.items() if name.partition("/")[2] in sources}
+    return planner.add(f"{model}/train", train.TRAIN, settings, {"pairs": pairs, **rows})
+
+
+def _plan_score(planner: Planner, name: str, rows: Step, model: Step) -> Step:
+    return planner.add(name, score.SCORE, planner.settings.score, {"rows": rows, "model": model})
+
+
+def _plan_model(planner: Planner, model: str, base: Base, pairs: Step, seed: int) -> Step:
+    """Train a model and measure it on the benchmarks."""
+    trained = _plan_train(planner, model, base, pairs, seed)
+    scores = _plan_score(planner, f"{model}/score-benchmarks", base.benchmarks, trained)
+    planner.add(
+        f"{model}/evaluate",
+        evaluate.EVALUATE,
+        planner.settings.evaluate,
+        {"rows": base.benchmarks, "scores": scores},
+    )
+    return trained

@@ -1,0 +1,52 @@
+"""What a person can set for a whole run: one tree, read from YAML."""
+
+import os
+
+from pydantic import Field
+
+from dt2it_ray.models.model_settings import ScoreSettings
+from dt2it_ray.models.train_settings import TrainSettings
+from dt2it_ray.settings import Settings
+from dt2it_ray.stages.construct import ConstructSettings
+from dt2it_ray.stages.curate import CurateSettings
+from dt2it_ray.stages.evaluate import EvaluateSettings
+from dt2it_ray.stages.stage import Placement
+from dt2it_ray.stages.t2i import SideSettings
+from dt2it_ray.stages.world import WorldSettings
+
+
+class RunSettings(Settings):
+    """A run of the whole loop. `root`, `name` and `placement` bear no identity; all else is fingerprinted by step."""
+
+    root: str = "runs"
+    """Folder or object storage URI under which runs are kept."""
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """The run's folder under `root`. The same name resumes."""
+    iterations: int = Field(2, ge=0, le=99)
+    """Rounds of curation after the base model. The paper reports 2."""
+    raw_baseline: bool = True
+    """Also train one model on the trusted pairs plus the noisy pool as it is, for comparison."""
+    world: WorldSettings = WorldSettings()
+    """The embedded world that stands in for outside data."""
+    construct: ConstructSettings = ConstructSettings()
+    """How debiased pairs are made."""
+    t2i: SideSettings = SideSettings()
+    """How text-to-image preferences are reformulated."""
+    train: TrainSettings = TrainSettings()
+    """How reward models are fitted."""
+    score: ScoreSettings = ScoreSettings()
+    """How reward models are read out."""
+    curate: CurateSettings = CurateSettings()
+    """How noisy pairs are voted on, flipped, re-judged and merged."""
+    evaluate: EvaluateSettings = EvaluateSettings()
+    """How benchmark figures are computed."""
+    placement: dict[str, Placement] = Field(default_factory=dict)
+    """Where steps run, by stage name (`score`, `train`, ...); `default` for stages not named."""
+
+    def folder(self) -> str:
+        """Path or URI of the run."""
+        return f"{self.root.rstrip('/')}/{self.name}" if "://" in self.root else os.path.join(self.root, self.name)
+
+    def placement_of(self, stage: str) -> Placement:
+        """Where steps of this stage run."""
+        return self.placement.get(stage) or self.placement.get("default") or Placement()

@@ -1,0 +1,55 @@
+"""How every distinct answer of a prompt gets its reward from one model, once."""
+
+import pyarrow as pa
+
+from dt2it_ray.data.chat import reward_messages
+from dt2it_ray.data.dropped import Dropped, dropped_table
+from dt2it_ray.data.schema import PROMPTS, SCORES
+from dt2it_ray.models.model_settings import ScoreSettings
+from dt2it_ray.models.protocols import Conversation, Scorer
+from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Workplace
+
+
+def build_scoring(settings: ScoreSettings, place: Workplace) -> BatchFn:
+    """A function from prompts to one score per answer, with the reward model of the input named `model`."""
+    from dt2it_ray.models.torch_scorer import TorchScorer
+
+    scorer = TorchScorer(f"{place.folders['model']}/model", settings, device=place.device, threads=place.threads)
+    return lambda batch: score_batch(batch, scorer)
+
+
+def score_batch(batch: pa.Table, scorer: Scorer) -> Outcome:
+    """One row per answer. A prompt of which any answer cannot be scored is dropped whole, with the reason."""
+    rows = batch.to_pylist()
+    conversations = [conversation for row in rows for conversation in conversations_of(row)]
+    rewards = iter(scorer.score(conversations))
+    scores, refused = [], []
+    for row in rows:
+        made = [(answer["answer_id"], next(rewards)) for answer in row["answers"]]
+        trouble = next((reward for _, reward in made if isinstance(reward, Dropped)), None)
+        if trouble is not None:
+            refused.append(trouble.row(row["prompt_id"]))
+            continue
+        scores += [
+            {"answer_id": answer, "prompt_id": row["prompt_id"], "score": reward} for answer, reward in made
+        ]
+    return Outcome(pa.Table.from_pylist(scores, schema=SCORES), dropped_table(refused))
+
+
+def conversations_of(row: dict) -> list[Conversation]:
+    """What a reward model reads for each answer of a prompt row."""
+    images = tuple(image["bytes"] for image in row["images"])
+    return [
+        Conversation(tuple(reward_messages(row["question"], len(images), answer["text"])), images)
+        for answer in row["answers"]
+    ]
+
+
+SCORE = MapStage(
+    name="score",
+    version=1,
+    reads=pa.schema([PROMPTS.field(name) for name in ("prompt_id", "images", "question", "answers")]),
+    writes=SCORES,
+    build=build_scoring,
+    per="prompt_id",
+)

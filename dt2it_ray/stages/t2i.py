@@ -1,0 +1,94 @@
+"""How text-to-image preferences become two-image pairs with exactly balanced positions (arXiv 2604.19544)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from dt2it_ray.data.dropped import Dropped, dropped_table
+from dt2it_ray.data.ids import answer_id, pair_id
+from dt2it_ray.data.images import BadImage, decode
+from dt2it_ray.data.schema import PROMPTS, SIDES, T2I_ROWS, DropReason
+from dt2it_ray.rules.position import assign_first
+from dt2it_ray.rules.t2i import FIRST_BETTER, SECOND_BETTER, comparison_question, language_of_caption
+from dt2it_ray.settings import Settings
+from dt2it_ray.stages.stage import BatchFn, GatherStage, MapStage, Outcome, Workplace
+
+
+class SideSettings(Settings):
+    """How positions are assigned."""
+
+    seed: int = 42
+    """Other seeds give other, equally balanced positions."""
+
+
+class ReformulateSettings(Settings):
+    """Nothing to set: the sentences of the paper."""
+
+
+def assign_sides(tables: Mapping[str, pa.Table], settings: SideSettings) -> Outcome:
+    """In every data set exactly floor(n / 2) rows show the preferred image first."""
+    rows = tables["rows"]
+    first = assign_first(rows["prompt_id"], rows["source"], settings.seed)
+    sides = rows.select(["prompt_id", "source"]).append_column("chosen_first", first)
+    return Outcome(sides, metrics={"rows": rows.num_rows, "chosen_first": int(sum(first.to_pylist()))})
+
+
+def build_reformulation(settings: ReformulateSettings, place: Workplace) -> BatchFn:
+    """A function from text-to-image rows with assigned sides to prompts with two images and one label."""
+    return _reformulate
+
+
+def _reformulate(batch: pa.Table) -> Outcome:
+    prompts, refused = [], []
+    for row in batch.to_pylist():
+        made = reformulate_row(row)
+        if isinstance(made, Dropped):
+            refused.append(made.row(row["prompt_id"]))
+        else:
+            prompts.append(made)
+    return Outcome(pa.Table.from_pylist(prompts, schema=PROMPTS), dropped_table(refused))
+
+
+def reformulate_row(row: Mapping[str, Any]) -> dict[str, Any] | Dropped:
+    """The two-image prompt of one row: its images in the assigned order, the two fixed answers, the label."""
+    if len(row["images"]) != 2:
+        return Dropped(DropReason.IMAGE_MISSING, f"a T2I row needs two images, this one has {len(row['images'])}")
+    for place, image in zip(("preferred", "other"), row["images"], strict=True):
+        try:
+            decode(image["bytes"])
+        except BadImage as error:
+            return Dropped(DropReason.IMAGE_UNDECODABLE, f"the {place} image: {error}", row["caption"])
+    prompt = row["prompt_id"]
+    texts = (FIRST_BETTER, SECOND_BETTER)
+    answers = [{"answer_id": answer_id(prompt, text), "text": text} for text in texts]
+    chosen, rejected = answers if row["chosen_first"] else reversed(answers)
+    label = {
+        "pair_id": pair_id(row["source"], chosen["answer_id"], rejected["answer_id"]),
+        "chosen_id": chosen["answer_id"],
+        "rejected_id": rejected["answer_id"],
+        "planted_flip": None,
+    }
+    return {
+        "prompt_id": prompt,
+        "source": row["source"],
+        "category": "t2i",
+        "language": language_of_caption(row["caption"]),
+        "images": row["images"] if row["chosen_first"] else row["images"][::-1],
+        "question": comparison_question(row["caption"]),
+        "reference": None,
+        "scene": None,
+        "answers": answers,
+        "labels": [label],
+    }
+
+
+NAMES = pa.schema([T2I_ROWS.field("prompt_id"), T2I_ROWS.field("source")])
+ASSIGN_SIDES = GatherStage(name="sides", version=1, reads={"rows": NAMES}, writes=SIDES, decide=assign_sides)
+REFORMULATE = MapStage(
+    name="reformulate",
+    version=1,
+    reads=pa.schema([*T2I_ROWS, SIDES.field("chosen_first")]),
+    writes=PROMPTS,
+    build=build_reformulation,
+)

@@ -1,0 +1,78 @@
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from dt2it_ray.errors import StoreError
+from dt2it_ray.store.files import ROWS_PER_SLICE, Folder
+
+ROWS = pa.table({"id": [f"{n:04d}" for n in range(600)], "n": list(range(600))})
+
+
+def test_a_table_is_read_back_whole_or_by_slice_or_by_column(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    folder.write_table("deep/rows.parquet", ROWS)
+    assert folder.read_table("deep/rows.parquet") == ROWS
+    last = folder.read_table("deep/rows.parquet", ["n"], slice_index=2)
+    assert last["n"].to_pylist() == list(range(2 * ROWS_PER_SLICE, 600))
+
+
+def test_equal_rows_give_equal_bytes_however_they_are_chunked(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    folder.write_table("whole", ROWS)
+    folder.write_table("chunked", pa.concat_tables([ROWS.slice(0, 7), ROWS.slice(7)]))
+    assert folder.read("whole") == folder.read("chunked")
+
+
+def test_an_error_while_writing_leaves_the_old_file_and_no_draft(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    folder.write("note", b"old")
+    with pytest.raises(RuntimeError), folder.replacing("note") as stream:
+        stream.write(b"half of the new")
+        raise RuntimeError
+    assert folder.read("note") == b"old"
+    assert folder.names() == ["note"]
+
+
+def test_a_truncated_table_says_which_file_and_what_to_do(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    folder.write_table("rows.parquet", ROWS)
+    content = folder.read("rows.parquet")
+    (tmp_path / "rows.parquet").write_bytes(content[: len(content) // 2])
+    with pytest.raises(StoreError, match=r"rows\.parquet.*damaged.*delete"):
+        folder.read_table("rows.parquet")
+
+
+def test_a_missing_column_names_those_that_are_there(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    folder.write_table("rows.parquet", ROWS)
+    with pytest.raises(StoreError, match=r"no column \['score'\]; it has \['id', 'n'\]"):
+        folder.read_table("rows.parquet", ["id", "score"])
+
+
+def test_missing_files_are_told_by_name(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="absent"):
+        Folder(str(tmp_path)).read("absent")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_refused_with_advice(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(StoreError, match="writable"):
+        Folder(str(tmp_path)).write("deep/note", b"")
+
+
+def test_a_folder_where_a_file_stands_is_refused_with_advice(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_bytes(b"")
+    with pytest.raises(StoreError, match="root=DIR"):
+        Folder(str(tmp_path)).write("taken/note", b"")
+
+
+def test_delete_takes_files_folders_and_what_is_not_there(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    folder.write("a/b/c", b"")
+    folder.write("d", b"")
+    for name in ("a", "d", "never"):
+        folder.delete(name)
+    assert folder.names(recursive=True) == []

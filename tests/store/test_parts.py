@@ -1,0 +1,59 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from dt2it_ray.data.dropped import Dropped, dropped_table
+from dt2it_ray.data.schema import DropReason
+from dt2it_ray.errors import StageFailed
+from dt2it_ray.store.files import Folder
+from dt2it_ray.store.parts import Receipt, seal_part, seal_rows, sealed_parts, total, write_piece
+
+
+def rows_of(*keys: str) -> pa.Table:
+    return pa.table({"id": list(keys), "n": [int(key, 36) for key in keys]})
+
+
+REFUSED = dropped_table([Dropped(DropReason.FIELD_INVALID, "no text").row("x")])
+
+
+def test_pieces_of_any_order_seal_to_the_bytes_of_the_whole(tmp_path: Path) -> None:
+    whole, pieces = Folder(str(tmp_path / "whole")), Folder(str(tmp_path / "pieces"))
+    seal_rows(whole, "00000.parquet", rows_of("a", "b", "c", "d"), REFUSED, "id", 5, 0)
+    first, second = Receipt("00000.parquet", 0, 3, 0), Receipt("00000.parquet", 1, 2, 1)
+    write_piece(pieces, second, rows_of("c", "a"), REFUSED)
+    write_piece(pieces, first, rows_of("d", "b"), dropped_table())
+    seal = seal_part(pieces, "00000.parquet", [second, first], "id")
+    assert (seal.rows_in, seal.rows_out, seal.dropped, seal.skipped) == (5, 4, 1, 1)
+    assert pieces.read("00000.parquet") == whole.read("00000.parquet")
+    assert pieces.read("dropped/00000.parquet") == whole.read("dropped/00000.parquet")
+    assert not pieces.exists("pieces/00000.parquet")
+
+
+def test_a_retried_slice_takes_the_place_of_its_first_try(tmp_path: Path) -> None:
+    data, receipt = Folder(str(tmp_path)), Receipt("00000.parquet", 0, 1, 0)
+    write_piece(data, receipt, rows_of("z"), dropped_table())
+    write_piece(data, receipt, rows_of("a"), dropped_table())
+    seal_part(data, "00000.parquet", [receipt], "id")
+    assert data.read_table("00000.parquet")["id"].to_pylist() == ["a"]
+
+
+def test_a_part_counts_as_sealed_only_while_its_file_is_there(tmp_path: Path) -> None:
+    data = Folder(str(tmp_path))
+    seal = seal_rows(data, "00000.parquet", rows_of("a"), REFUSED, "id", 2, 0)
+    assert sealed_parts(data) == {"00000.parquet": seal}
+    data.delete("00000.parquet")
+    assert sealed_parts(data) == {}
+
+
+def test_two_rows_of_one_key_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(StageFailed, match="'a'.*unique"):
+        seal_rows(Folder(str(tmp_path)), "00000.parquet", rows_of("a", "b", "a"), dropped_table(), "id", 3, 0)
+
+
+def test_totals_add_up_over_parts(tmp_path: Path) -> None:
+    data = Folder(str(tmp_path))
+    seals = [seal_rows(data, f"{n}.parquet", rows_of("a", "b"), REFUSED, "id", 3, 2) for n in range(3)]
+    counts = total(seals)
+    assert (counts.rows_in, counts.rows_out, counts.dropped, counts.skipped) == (9, 6, 3, 6)
+    assert counts.reasons == {"field_invalid": 3}
