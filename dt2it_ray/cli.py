@@ -2,16 +2,21 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from dt2it_ray.errors import ConfigError, Dt2itError
+from dt2it_ray.errors import Dt2itError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
-Config = Annotated[str, typer.Option("--config", help="YAML file with the run's settings, e.g. jobs/configs/tiny.yaml.")]
-Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings that replace the file's.")]
+Config = Annotated[
+    str, typer.Option("--config", help="YAML file with the run's settings, e.g. jobs/configs/tiny.yaml.")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings that replace the file's.")
+]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, e.g. runs/demo.")]
 
 
@@ -76,10 +81,10 @@ def serve(
     serve_forever(models_of(Folder(run)), ServeSettings(host=host, port=port))
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of `dt2it`. Exit codes: 0 done, 1 a step failed, 2 bad usage or config."""
     try:
-        app()
+        app(None if arguments is None else list(arguments))
     except Dt2itError as error:
         print(f"dt2it: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

@@ -68,17 +68,18 @@ ASSESSMENT = pa.struct(
         ("answer_id", pa.string()),
         ("overall", pa.float64()),
         ("stated_overall", pa.float64()),
+        ("weights", pa.list_(pa.float64())),
         ("scores", pa.list_(pa.int64())),
     ]
 )
-"""One answer as one judge saw it: `overall` recomputed from weights, beside the judge's own arithmetic."""
+"""One answer as one judge saw it: `overall` recomputed from weights, beside the judge's own arithmetic.
+Weights and scores are in the order of the rubric's criteria."""
 
 JUDGEMENTS = pa.schema(
     [
         ("prompt_id", pa.string()),
         ("judge", pa.string()),
         ("order", pa.list_(pa.string())),
-        ("weights", pa.list_(pa.float64())),
         ("assessments", pa.list_(ASSESSMENT)),
         ("attempts", pa.int64()),
     ]
@@ -101,6 +102,17 @@ VOTES = pa.schema(
 
 SCORES = pa.schema([("answer_id", pa.string()), ("prompt_id", pa.string()), ("score", pa.float64())])
 """The reward of one answer by one model."""
+
+DOUBTED = pa.schema(
+    [
+        ("prompt_id", pa.string()),
+        (
+            "pairs",
+            pa.list_(pa.struct([("pair_id", pa.string()), ("chosen_id", pa.string()), ("rejected_id", pa.string())])),
+        ),
+    ]
+)
+"""The pairs of a prompt that go to the judges again, in the direction they have after the vote."""
 
 DECISIONS = pa.schema(
     [

@@ -74,7 +74,9 @@ def model_steps(settings: RunSettings) -> dict[str, Step]:
 def _plan_base(planner: Planner) -> Base:
     settings = planner.settings
     made = world.plan_world(planner.add, settings.world)
-    candidates = planner.add("construct/generate", construct.GENERATE, settings.construct.generate, {"rows": made.distill})
+    candidates = planner.add(
+        "construct/generate", construct.GENERATE, settings.construct.generate, {"rows": made.distill}
+    )
     judged = {"rows": made.distill, "candidates": candidates}
     listwise = planner.add("construct/listwise", construct.LISTWISE, settings.construct.listwise, judged)
     pointwise = planner.add("construct/pointwise", construct.POINTWISE, settings.construct.pointwise, judged)
@@ -85,7 +87,9 @@ def _plan_base(planner: Planner) -> Base:
         {"listwise": listwise, "pointwise": pointwise, "rows": made.distill},
     )
     sides = planner.add("t2i/sides", t2i.ASSIGN_SIDES, settings.t2i, {"rows": made.t2i})
-    t2i_rows = planner.add("t2i/prompts", t2i.REFORMULATE, t2i.ReformulateSettings(), {"rows": made.t2i, "sides": sides})
+    t2i_rows = planner.add(
+        "t2i/prompts", t2i.REFORMULATE, t2i.ReformulateSettings(), {"rows": made.t2i, "sides": sides}
+    )
     return Base(
         rows={
             "rows/construct": made.distill,
@@ -123,7 +127,9 @@ def _plan_curation(planner: Planner, base: Base, before: Step, iteration: int) -
     step_1 = _plan_merge(planner, f"{here}/consistency/pairs", base, {"pairs/open": flips})
     checker = _plan_train(planner, f"{here}/consistency", base, step_1, seed=0)
     check = _plan_score(planner, f"{here}/score-consistency", base.pool_rows, checker)
-    doubted = planner.add(f"{here}/doubted", curate.SELECT_DOUBTED, curate.NoSettings(), {"flips": flips, "scores": check})
+    doubted = planner.add(
+        f"{here}/doubted", curate.SELECT_DOUBTED, curate.NoSettings(), {"flips": flips, "scores": check}
+    )
     votes = planner.add(
         f"{here}/rejudge", curate.REJUDGE, settings.rejudge, {"rows": base.pool_rows, "doubted": doubted}
     )

@@ -30,9 +30,7 @@ def score_batch(batch: pa.Table, scorer: Scorer) -> Outcome:
         if trouble is not None:
             refused.append(trouble.row(row["prompt_id"]))
             continue
-        scores += [
-            {"answer_id": answer, "prompt_id": row["prompt_id"], "score": reward} for answer, reward in made
-        ]
+        scores += [{"answer_id": answer, "prompt_id": row["prompt_id"], "score": reward} for answer, reward in made]
     return Outcome(pa.Table.from_pylist(scores, schema=SCORES), dropped_table(refused))
 
 

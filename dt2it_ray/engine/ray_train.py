@@ -1,0 +1,138 @@
+"""How a training runs on Ray Train: workers, restarts, checkpoints; what it computes stands in models/train_loop.py."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from dt2it_ray.errors import Dt2itError, StageFailed
+from dt2it_ray.settings import Settings
+
+CHECKPOINTS = "checkpoints"
+"""Ray Train's folder inside the output folder; removed when the model is there."""
+RUN_NAME = "training"
+
+
+class TrainPlacement(Settings):
+    """Where and how fast a training runs. Workers, threads and micro-batch size change rounding, nothing else."""
+
+    workers: int = Field(1, ge=1)
+    cpus: float = Field(1, gt=0)
+    """CPU cores of each worker; also its threads."""
+    gpus: float = Field(0, ge=0)
+    """GPUs of each worker: 0 or 1."""
+    micro_batch_pairs: int = Field(16, ge=1)
+    """Most pairs of one forward pass of a worker."""
+    checkpoint_every_steps: int = Field(50, ge=1)
+    max_failures: int = Field(3, ge=0)
+    """How often a training whose worker died is started again from its last checkpoint."""
+    gradient_checkpointing: bool = False
+    """Compute activations twice to save memory."""
+
+
+def run_training(job: Mapping[str, Any], placement: TrainPlacement) -> str:
+    """Train on the Ray session that is running; blocks until done and returns the folder of the reward model.
+
+    Called again with the same output folder after any crash, it goes on from the last checkpoint; with a finished
+    model in it, it returns at once. `job` holds the fields of `models.train_loop.TrainJob` up to `output`.
+
+    Raises:
+        StageFailed: the training failed `max_failures` + 1 times; one paragraph with the cause.
+    """
+    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
+    from ray.train.torch import TorchConfig, TorchTrainer
+
+    output = os.path.abspath(job["output"])
+    model = os.path.join(output, "model")
+    if os.path.isdir(model):
+        return model
+    os.makedirs(output, exist_ok=True)
+    gpu = placement.gpus > 0
+    resources = {"CPU": placement.cpus} | ({"GPU": placement.gpus} if gpu else {})
+    # The controller looks at its workers this often; the default of 2 s is a third of a small training.
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
+    trainer = TorchTrainer(
+        train_worker,
+        train_loop_config={**job, "output": output, **_worker_fields(placement)},
+        torch_config=TorchConfig(backend="nccl" if gpu else "gloo"),
+        scaling_config=ScalingConfig(num_workers=placement.workers, use_gpu=gpu, resources_per_worker=resources),
+        run_config=RunConfig(
+            name=RUN_NAME,
+            storage_path=os.path.join(output, CHECKPOINTS),
+            failure_config=FailureConfig(max_failures=placement.max_failures),
+            checkpoint_config=CheckpointConfig(num_to_keep=1),
+        ),
+    )
+    try:
+        trainer.fit()
+    except TrainingFailedError as error:
+        raise StageFailed(_explain(error, job["name"], output)) from None
+    shutil.rmtree(os.path.join(output, CHECKPOINTS), ignore_errors=True)
+    return model
+
+
+def train_worker(config: dict[str, Any]) -> None:
+    """What each Ray Train worker runs."""
+    if config["device"] == "cpu":
+        # DeepSpeed picks its accelerator when it is imported.
+        os.environ["DS_ACCELERATOR"] = "cpu"
+    from dt2it_ray.models.train_loop import TrainJob, train
+    from dt2it_ray.models.train_settings import TrainSettings
+
+    settings = TrainSettings.model_validate(config["settings"])
+    train(TrainJob(**{**config, "settings": settings}), _RaySession())
+
+
+class _RaySession:
+    """Implements `models.train_loop.Session` on Ray Train."""
+
+    def __init__(self) -> None:
+        from ray import train
+
+        context = train.get_context()
+        self.rank, self.world_size = context.get_world_rank(), context.get_world_size()
+
+    @contextlib.contextmanager
+    def checkpoint(self) -> Iterator[str | None]:
+        from ray import train
+
+        newest = train.get_checkpoint()
+        if newest is None:
+            yield None
+            return
+        with newest.as_directory() as folder:
+            yield folder
+
+    def report(self, metrics: Mapping[str, Any], folder: str) -> None:
+        from ray import train
+
+        train.report(dict(metrics), checkpoint=train.Checkpoint.from_directory(folder))
+
+
+def _worker_fields(placement: TrainPlacement) -> dict[str, Any]:
+    return {
+        "micro_batch_pairs": placement.micro_batch_pairs,
+        "threads": max(1, int(placement.cpus)),
+        "checkpoint_every_steps": placement.checkpoint_every_steps,
+        "device": "cuda" if placement.gpus else "cpu",
+        "gradient_checkpointing": placement.gradient_checkpointing,
+    }
+
+
+def _explain(error: Exception, name: str, output: str) -> str:
+    """One paragraph: our own error of the first worker that has one, else the first error of any kind."""
+    failures = [failure for _, failure in sorted(getattr(error, "worker_failures", {}).items())]
+    causes = [getattr(failure, "cause", None) or failure for failure in failures] or [error]
+    cause = next((cause for cause in causes if isinstance(cause, Dt2itError)), causes[0])
+    text = str(cause) if isinstance(cause, Dt2itError) else f"{type(cause).__name__}: {_last_line(str(cause))}"
+    return f"training {name} failed: {text} Its log and checkpoints are in {output}; running again goes on from there."
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.strip().splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "no message"

@@ -1,0 +1,152 @@
+"""How a conversation becomes token ids and image patches: one encoder for training, scoring and generation."""
+
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dt2it_ray.data.chat import Message
+from dt2it_ray.data.dropped import Dropped
+from dt2it_ray.data.images import BadImage, decode
+from dt2it_ray.data.schema import DropReason
+from dt2it_ray.errors import StoreError
+from dt2it_ray.models.model_settings import CollateSettings
+from dt2it_ray.models.protocols import Conversation
+
+IMAGE_TOKEN = "<|image_pad|>"
+PICTURES_KEPT = 64
+"""Prepared images kept for the next conversations: the answers of a prompt arrive one after the other."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A prepared image: `patches` [t*h*w, values of a patch] and its grid (t, h, w). Equal bytes have equal keys."""
+
+    key: str
+    patches: np.ndarray
+    grid: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Token ids with image placeholders expanded, and the images in order. Same `prompt`: all but the answer is equal."""
+
+    prompt: str
+    ids: np.ndarray
+    pictures: tuple[Picture, ...]
+
+
+class Encoder:
+    """Tokenizer, chat template and image processor of a checkpoint, without its video processor (no torchvision)."""
+
+    def __init__(self, tokenizer: Any, image_processor: Any, settings: CollateSettings) -> None:
+        self.tokenizer, self.image_processor, self.settings = tokenizer, image_processor, settings
+        self._special = [token for token in tokenizer.get_added_vocab() if token]
+        self._size = _pixel_limits(image_processor, settings)
+        self._pictures: OrderedDict[str, Picture] = OrderedDict()
+        self.pad_id = int(tokenizer.pad_token_id)
+        self.merge = int(image_processor.merge_size)
+        self.image_token_id = int(tokenizer.convert_tokens_to_ids(IMAGE_TOKEN))
+
+    def encode(self, conversation: Conversation) -> Encoded | Dropped:
+        """The inputs of a finished conversation: the chat template without a generation prompt."""
+        return self._encode(conversation.messages, conversation.images, open_turn=False)
+
+    def encode_prompt(self, messages: Sequence[Message], images: Sequence[bytes]) -> Encoded | Dropped:
+        """The inputs of a conversation that the model is to continue with an assistant turn."""
+        return self._encode(messages, images, open_turn=True)
+
+    def _encode(self, messages: Sequence[Message], images: Sequence[bytes], open_turn: bool) -> Encoded | Dropped:
+        refused = self._refuse(messages, images)
+        if refused is not None:
+            return refused
+        pictures = []
+        for content in images:
+            picture = self._picture(content)
+            if isinstance(picture, Dropped):
+                return picture
+            pictures.append(picture)
+        text = self.tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=open_turn)
+        ids = self.tokenizer(self._expand(text, pictures), add_special_tokens=False)["input_ids"]
+        if len(ids) > self.settings.max_length:
+            detail = f"{len(ids)} tokens, more than max_length = {self.settings.max_length}"
+            return Dropped(DropReason.PROMPT_TOO_LONG, detail, text)
+        prompt = messages if open_turn else messages[:-1]
+        key = _digest(json.dumps(prompt, sort_keys=True).encode(), *(picture.key.encode() for picture in pictures))
+        return Encoded(key, np.asarray(ids, dtype=np.int64), tuple(pictures))
+
+    def _refuse(self, messages: Sequence[Message], images: Sequence[bytes]) -> Dropped | None:
+        """A special token inside a text would let an answer end its own turn and write the next one."""
+        parts = [part for message in messages for part in _parts(message)]
+        places = sum(part["type"] == "image" for part in parts)
+        if places != len(images):
+            return Dropped(DropReason.IMAGE_MISSING, f"{places} image places in the messages, {len(images)} images given")
+        for part in parts:
+            found = next((token for token in self._special if token in part.get("text", "")), None)
+            if found is not None:
+                return Dropped(DropReason.FIELD_INVALID, f"the text holds the special token {found}", part["text"])
+        return None
+
+    def _picture(self, content: bytes) -> Picture | Dropped:
+        key = _digest(content)
+        if key in self._pictures:
+            self._pictures.move_to_end(key)
+            return self._pictures[key]
+        try:
+            made = self.image_processor(images=[decode(content)], size=self._size, return_tensors="np")
+        except (BadImage, ValueError) as error:
+            return Dropped(DropReason.IMAGE_UNDECODABLE, str(error))
+        grid = tuple(int(side) for side in made["image_grid_thw"][0])
+        picture = Picture(key, made["pixel_values"], (grid[0], grid[1], grid[2]))
+        self._pictures[key] = picture
+        if len(self._pictures) > PICTURES_KEPT:
+            self._pictures.popitem(last=False)
+        return picture
+
+    def _expand(self, text: str, pictures: Sequence[Picture]) -> str:
+        """The text with one placeholder for every token that an image takes after merging."""
+        head, *tails = text.split(IMAGE_TOKEN)
+        expanded = [head]
+        for picture, tail in zip(pictures, tails, strict=True):
+            expanded += [IMAGE_TOKEN * (int(np.prod(picture.grid)) // self.merge**2), tail]
+        return "".join(expanded)
+
+
+def open_encoder(folder: str, settings: CollateSettings) -> Encoder:
+    """The encoder of a checkpoint folder. Raises StoreError when its tokenizer or image processor is missing."""
+    from transformers import AutoImageProcessor, AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        image_processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise StoreError(f"{folder} has no usable tokenizer or image processor: {reason}") from None
+    if not tokenizer.chat_template:
+        raise StoreError(f"the tokenizer in {folder} has no chat template (chat_template.jinja)")
+    return Encoder(tokenizer, image_processor, settings)
+
+
+def _parts(message: Message) -> list[dict[str, Any]]:
+    content = message["content"]
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+def _pixel_limits(image_processor: Any, settings: CollateSettings) -> dict[str, int]:
+    own = image_processor.size
+    return {
+        "shortest_edge": settings.image_min_pixels or int(own["shortest_edge"]),
+        "longest_edge": settings.image_max_pixels or int(own["longest_edge"]),
+    }
+
+
+def _digest(*parts: bytes) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.hexdigest()

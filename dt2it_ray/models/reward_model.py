@@ -1,0 +1,174 @@
+"""What a reward model is: a vision-language backbone whose last hidden state a linear head turns into one number."""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from dt2it_ray.data.chat import REWARD_SYSTEM
+from dt2it_ray.errors import ConfigError, StoreError
+from dt2it_ray.models.collate import Encoder, open_encoder
+from dt2it_ray.models.model_settings import CollateSettings
+from dt2it_ray.models.prefix import PrefixBatch
+from dt2it_ray.models.weights import DTYPES, load_backbone
+from dt2it_ray.settings import Settings, parse_settings
+
+REWARD_CONFIG = "reward_config.json"
+HEAD = "score.weight"
+
+
+class RewardConfig(Settings):
+    """What a reward-model folder says about itself beside its weights."""
+
+    name: str
+    head: Literal["linear"] = "linear"
+    system_prompts: dict[str, str] = Field(default_factory=lambda: dict(REWARD_SYSTEM))
+    collate: CollateSettings = CollateSettings()
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    fingerprint: str = ""
+    """Hash of the weights and of everything above."""
+
+
+class RewardModel(nn.Module):
+    """Rewards of conversations: score head [1, H] on the last token's hidden state, no bias."""
+
+    def __init__(self, backbone: Any, freeze_vision: bool = True) -> None:
+        super().__init__()
+        hidden = backbone.config.text_config.hidden_size
+        self.backbone = backbone
+        self.score = nn.Linear(hidden, 1, bias=False, dtype=backbone.dtype)
+        self.freeze_vision = freeze_vision
+        if freeze_vision:
+            backbone.visual.requires_grad_(False)
+
+    def forward(self, batch: PrefixBatch) -> torch.Tensor:
+        """[N] rewards, in the order in which the batch's conversations were given."""
+        embeddings = self.backbone.get_input_embeddings()(batch.ids)
+        visual: dict[str, Any] = {}
+        if batch.patches is not None:
+            features, deep = self._look(batch)
+            places = batch.ids == self.backbone.config.image_token_id
+            embeddings = embeddings.masked_scatter(places[..., None], features)
+            visual = {"visual_pos_masks": places, "deepstack_visual_embeds": deep}
+        hidden = self.backbone.language_model(
+            inputs_embeds=embeddings,
+            attention_mask=batch.mask(embeddings.dtype),
+            position_ids=batch.positions,
+            use_cache=False,
+            **visual,
+        ).last_hidden_state
+        return self.score(hidden[batch.last[:, 0], batch.last[:, 1]]).squeeze(-1)
+
+    def _look(self, batch: PrefixBatch) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Image features and deepstack features for every image token, each distinct image computed once."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze_vision):
+            seen = self.backbone.get_image_features(batch.patches, batch.grids, return_dict=True)
+        return gather(seen.pooler_output, batch.shown), [gather(layer, batch.shown) for layer in seen.deepstack_features]
+
+
+def gather(features: Any, shown: tuple[int, ...]) -> torch.Tensor:
+    """The features of the images shown, one after the other."""
+    return torch.cat([features[index] for index in shown])
+
+
+def new_reward_model(folder: str, dtype: str, seed: int, freeze_vision: bool) -> RewardModel:
+    """A reward model on a checkpoint's backbone. A head that the folder lacks is drawn from the seed.
+
+    Raises:
+        StoreError: see `load_backbone`.
+    """
+    model = RewardModel(load_backbone(folder, dtype), freeze_vision)
+    head = _stored_head(folder)
+    if head is None:
+        # Rewards of a new head have a variance of about 1 (as in arXiv 2009.01325).
+        width = model.score.weight.shape[1]
+        head = torch.randn(1, width, generator=torch.Generator().manual_seed(seed)) / (width + 1) ** 0.5
+    with torch.no_grad():
+        model.score.weight.copy_(head)
+    return model
+
+
+def open_reward_model(
+    folder: str, dtype: str, collate: CollateSettings | None = None
+) -> tuple[RewardModel, Encoder, RewardConfig]:
+    """A saved reward model, the encoder that feeds it, and what its folder says about it.
+
+    Raises:
+        StoreError: a file is missing or damaged. ConfigError: reward_config.json does not fit.
+    """
+    config = read_reward_config(folder)
+    encoder = open_encoder(folder, collate or config.collate)
+    model = RewardModel(load_backbone(folder, dtype))
+    head = _stored_head(folder)
+    if head is None:
+        raise StoreError(f"the weights of {folder} have no {HEAD}; this is not a trained reward model")
+    with torch.no_grad():
+        model.score.weight.copy_(head)
+    return model.eval(), encoder, config
+
+
+def read_reward_config(folder: str) -> RewardConfig:
+    """What a reward-model folder says about itself. Raises StoreError or ConfigError as `open_reward_model`."""
+    path = Path(folder) / REWARD_CONFIG
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise StoreError(f"{folder} is not a reward model: it has no {REWARD_CONFIG}. Train one first.") from None
+    except ValueError as error:
+        raise ConfigError(f"{path} is not valid JSON: {error}") from None
+    return parse_settings(RewardConfig, tree, where=str(path))
+
+
+def save_reward_model(model: RewardModel, encoder: Encoder, config: RewardConfig, folder: str) -> RewardConfig:
+    """Write a Hugging Face style folder at once: it is complete, or it is not there. Returns the config with fingerprint."""
+    from huggingface_hub import save_torch_state_dict
+
+    draft = f"{folder}.draft"
+    shutil.rmtree(draft, ignore_errors=True)
+    os.makedirs(draft)
+    state = {f"model.{name}": value for name, value in model.backbone.state_dict().items()}
+    state[HEAD] = model.score.weight
+    state = {name: value.detach().to("cpu", DTYPES[config.dtype]).contiguous() for name, value in state.items()}
+    save_torch_state_dict(state, draft)
+    _save_backbone_config(model, config, draft)
+    encoder.tokenizer.save_pretrained(draft)
+    encoder.image_processor.save_pretrained(draft)
+    config = config.model_copy(update={"fingerprint": _fingerprint(draft, config)})
+    Path(draft, REWARD_CONFIG).write_text(config.model_dump_json(indent=2), encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(draft, folder)
+    return config
+
+
+def _save_backbone_config(model: RewardModel, config: RewardConfig, folder: str) -> None:
+    tree = model.backbone.config.to_dict()
+    tree |= {"architectures": ["Qwen3VLForSequenceClassification"], "dtype": config.dtype}
+    tree |= {"id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}
+    Path(folder, "config.json").write_text(json.dumps(tree, indent=2, sort_keys=True), encoding="utf-8")
+
+
+def _stored_head(folder: str) -> torch.Tensor | None:
+    from safetensors import SafetensorError, safe_open
+
+    for path in sorted(Path(folder).glob("*.safetensors")):
+        try:
+            with safe_open(path, framework="pt") as tensors:
+                if HEAD in tensors.keys():  # noqa: SIM118 - not a dict
+                    return tensors.get_tensor(HEAD)
+        except SafetensorError as error:
+            raise StoreError(f"{path} is damaged: {error}") from None
+    return None
+
+
+def _fingerprint(folder: str, config: RewardConfig) -> str:
+    digest = hashlib.sha256(config.model_copy(update={"fingerprint": ""}).model_dump_json().encode())
+    for path in sorted(Path(folder).glob("*.safetensors")):
+        with path.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()[:16]

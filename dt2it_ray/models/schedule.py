@@ -1,0 +1,54 @@
+"""Which pairs each step, worker and micro-batch of a training sees, and at what learning rate: plain arithmetic."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Steps of a training. A step's pairs depend on the order of its epoch only, never on workers or micro-batches."""
+
+    pairs: int
+    epochs: int
+    global_batch: int
+    micro_batch: int
+    world_size: int
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps of one pass; the last one may be smaller."""
+        return math.ceil(self.pairs / self.global_batch)
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of the whole training."""
+        return self.steps_per_epoch * self.epochs
+
+    @property
+    def micro_batches(self) -> int:
+        """Forward passes of each worker in every step."""
+        return math.ceil(min(self.global_batch, self.pairs) / (self.micro_batch * self.world_size))
+
+    def epoch(self, step: int) -> int:
+        """The pass that a step belongs to."""
+        return step // self.steps_per_epoch
+
+    def batch(self, order: np.ndarray, step: int) -> np.ndarray:
+        """The pairs of a step, over all workers. `order` is the order of the step's epoch."""
+        start = step % self.steps_per_epoch * self.global_batch
+        return order[start : start + self.global_batch]
+
+    def share(self, batch: np.ndarray, lengths: np.ndarray, rank: int) -> list[np.ndarray]:
+        """One worker's micro-batches (`micro_batches` of them, some may be empty), pairs of like length together."""
+        by_length = batch[np.argsort(lengths[batch], kind="stable")]
+        return np.array_split(by_length, self.micro_batches * self.world_size)[rank :: self.world_size]
+
+
+def learning_rate(step: int, steps: int, peak: float, warmup: float) -> float:
+    """Linear warm-up over a share of the steps, then a cosine down to 0 after the last one."""
+    rising = math.ceil(steps * warmup)
+    if step < rising:
+        return peak * (step + 1) / rising
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))

@@ -1,0 +1,78 @@
+"""The shape of the tiny model: Qwen3-VL's own classes at about 2.6 M parameters."""
+
+from transformers import PreTrainedTokenizerFast, Qwen3VLConfig
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+from dt2it_ray.data.scenes.render import SIDE
+from dt2it_ray.models.tiny.batches import GRID, MERGE, PATCH
+
+HIDDEN = 128
+TEXT_LAYERS = 4
+VISION_LAYERS = 3
+HEADS = 4
+
+
+def tiny_config(tokenizer: PreTrainedTokenizerFast) -> Qwen3VLConfig:
+    """The configuration that fits the tokenizer. The vocabulary is padded to a multiple of 64."""
+    special = {token: tokenizer.convert_tokens_to_ids(token) for token in tokenizer.get_added_vocab()}
+    config = Qwen3VLConfig(
+        text_config={**_text_config(), "vocab_size": -(-len(tokenizer) // 64) * 64},
+        vision_config=_vision_config(),
+        image_token_id=special["<|image_pad|>"],
+        video_token_id=special["<|video_pad|>"],
+        vision_start_token_id=special["<|vision_start|>"],
+        vision_end_token_id=special["<|vision_end|>"],
+        tie_word_embeddings=True,
+    )
+    # vLLM's CPU platform reads the architecture of the text part.
+    config.text_config.architectures = ["Qwen3ForCausalLM"]
+    config.text_config.eos_token_id = special["<|im_end|>"]
+    config.text_config.pad_token_id = special["<|endoftext|>"]
+    return config
+
+
+def image_processor() -> Qwen2VLImageProcessorPil:
+    """Leaves 96x96 pictures as they are; smaller ones grow to, larger ones shrink to about that many pixels."""
+    pixels = SIDE * SIDE
+    return Qwen2VLImageProcessorPil(
+        patch_size=PATCH,
+        temporal_patch_size=2,
+        merge_size=MERGE,
+        image_mean=[0.5, 0.5, 0.5],
+        image_std=[0.5, 0.5, 0.5],
+        size={"shortest_edge": pixels, "longest_edge": pixels},
+    )
+
+
+def _text_config() -> dict:
+    return {
+        "hidden_size": HIDDEN,
+        "intermediate_size": 3 * HIDDEN,
+        "num_hidden_layers": TEXT_LAYERS,
+        "num_attention_heads": HEADS,
+        "num_key_value_heads": HEADS // 2,
+        "head_dim": HIDDEN // HEADS,
+        "max_position_embeddings": 4096,
+        "tie_word_embeddings": True,
+        "rope_parameters": {
+            "rope_type": "default",
+            "rope_theta": 10000.0,
+            "mrope_section": [8, 4, 4],
+            "mrope_interleaved": True,
+        },
+    }
+
+
+def _vision_config() -> dict:
+    return {
+        "depth": VISION_LAYERS,
+        "hidden_size": HIDDEN,
+        "intermediate_size": 2 * HIDDEN,
+        "num_heads": HEADS,
+        "out_hidden_size": HIDDEN,
+        "patch_size": PATCH,
+        "spatial_merge_size": MERGE,
+        "temporal_patch_size": 2,
+        "num_position_embeddings": GRID * GRID,
+        "deepstack_visual_indexes": [0, 1],
+    }

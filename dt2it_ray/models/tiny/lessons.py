@@ -1,0 +1,113 @@
+"""What the tiny model is taught: conversations about scenes, drawn from a seed. Imports no model library."""
+
+import random
+from dataclasses import dataclass
+
+from dt2it_ray.data.chat import REWARD_SYSTEM
+from dt2it_ray.data.scenes.answers import STYLES, pick_extras, write_answer
+from dt2it_ray.data.scenes.captions import CAPTION_REQUESTS, caption
+from dt2it_ray.data.scenes.grading import grade
+from dt2it_ray.data.scenes.questions import Question, sample_questions
+from dt2it_ray.data.scenes.scene import Scene, drawer, sample_scene
+from dt2it_ray.data.scenes.t2i import T2I_ANSWERS, t2i_pair, t2i_question
+
+CHINESE_SHARE = 0.28
+TWO_IMAGE_SHARE = 0.14
+SYSTEM_SHARE = 0.4
+CHECK_SHARE = 0.4
+"""Part of the answers that are not learned but checked: the next user turn asks whether they are right."""
+QUESTIONS = 5
+CHECKS = {
+    "en": ("Is that right?", "Is this answer correct?", "Is everything in this answer true?"),
+    "zh": ("对吗？", "这个回答正确吗？", "这个回答都对吗？"),
+}
+CHECK_ANSWERS = {"en": ("No.", "Yes."), "zh": ("不对。", "对。")}
+IMAGE_REQUESTS = {"en": "Describe image {number}.", "zh": "请描述第{number}张图片。"}
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One turn of a lesson; `learned` assistant turns carry the loss."""
+
+    role: str
+    text: str
+    learned: bool = False
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A conversation about one or two pictures, which stand at the start of the first user turn."""
+
+    scenes: tuple[Scene, ...]
+    turns: tuple[Turn, ...]
+
+
+def lesson(seed: int | str, doubt: float) -> Lesson:
+    """The lesson of a seed. `doubt` is the part of the learned answers that are wrong on purpose, so that sampling
+    from the model gives wrong answers about as often."""
+    draw = drawer("lesson", seed)
+    language = "zh" if draw.random() < CHINESE_SHARE else "en"
+    system = [Turn("system", REWARD_SYSTEM[language])] if draw.random() < SYSTEM_SHARE else []
+    if draw.random() < TWO_IMAGE_SHARE:
+        scenes, turns = _two_image_turns(seed, language, draw)
+    else:
+        scene = sample_scene(f"lesson {seed}")
+        scenes, turns = (scene,), _question_turns(scene, seed, language, doubt, draw)
+    return Lesson(scenes, (*system, *turns))
+
+
+def _question_turns(scene: Scene, seed: int | str, language: str, doubt: float, draw: random.Random) -> list[Turn]:
+    """Questions with answers, some checked, and mostly one caption somewhere between them."""
+    parts = [
+        _answer_turns(scene, question, f"{seed} {place}", doubt, draw)
+        for place, question in enumerate(sample_questions(scene, seed, language, QUESTIONS))
+    ]
+    if draw.random() < 0.7:
+        request = draw.choice(CAPTION_REQUESTS[language])
+        described = [Turn("user", request), Turn("assistant", caption(scene, language, seed), learned=True)]
+        parts.insert(draw.randint(0, len(parts)), described)
+    return [turn for part in parts for turn in part]
+
+
+def _answer_turns(scene: Scene, question: Question, seed: str, doubt: float, draw: random.Random) -> list[Turn]:
+    checked = draw.random() < CHECK_SHARE
+    main_true, extras_true = _plant_truth(0.35 if checked else doubt, 0.2 if checked else doubt, draw)
+    value = question.value if main_true else draw.choice(question.false_values)
+    extras = pick_extras(scene, question, extras_true, seed)
+    answer = write_answer(scene, question, value, draw.choice(STYLES), question.language, extras, seed)
+    turns = [Turn("user", question.text), Turn("assistant", answer, learned=not checked)]
+    if not checked:
+        return turns
+    found = grade(scene, question, answer)
+    return turns + _check_turns(found.main == "right" and not found.extra_wrong, question.language, draw)
+
+
+def _plant_truth(main_lies: float, extra_lies: float, draw: random.Random) -> tuple[bool, list[bool]]:
+    extras = [draw.random() >= extra_lies for _ in range(draw.choice((0, 0, 1, 1, 2)))]
+    return draw.random() >= main_lies, extras
+
+
+def _check_turns(right: bool, language: str, draw: random.Random) -> list[Turn]:
+    asked = draw.choice(CHECKS[language])
+    return [Turn("user", asked), Turn("assistant", CHECK_ANSWERS[language][right], learned=True)]
+
+
+def _two_image_turns(seed: int | str, language: str, draw: random.Random) -> tuple[tuple[Scene, ...], list[Turn]]:
+    """Comparisons for the captions of both pictures and one description, in any order."""
+    pair = t2i_pair(f"lesson {seed}", language)
+    scenes = (pair.fitting, pair.other) if draw.random() < 0.5 else (pair.other, pair.fitting)
+    parts = []
+    for better, scene in enumerate(scenes):
+        question = Turn("user", t2i_question(caption(scene, language, seed), language))
+        if draw.random() < CHECK_SHARE:
+            right = draw.random() < 0.5
+            answer = Turn("assistant", T2I_ANSWERS[better if right else 1 - better])
+            parts.append([question, answer, *_check_turns(right, language, draw)])
+        else:
+            parts.append([question, Turn("assistant", T2I_ANSWERS[better], learned=True)])
+    number = draw.randint(1, 2)
+    request = IMAGE_REQUESTS[language].format(number=number)
+    described = caption(scenes[number - 1], language, seed)
+    parts.append([Turn("user", request), Turn("assistant", described, learned=True)])
+    draw.shuffle(parts)
+    return scenes, [turn for part in parts for turn in part]

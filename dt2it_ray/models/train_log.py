@@ -1,0 +1,61 @@
+"""What a training leaves to read: one line of JSON per step, and the pairs that could not be used with their reasons."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dt2it_ray.data.dropped import Dropped
+
+TRAINING_LOG = "training_log.jsonl"
+
+
+class TrainLog:
+    """Worker 0 writes the steps, every worker its own refused pairs. Lines after the step resumed from are replaced."""
+
+    def __init__(self, folder: str, rank: int, first_step: int) -> None:
+        os.makedirs(folder, exist_ok=True)
+        self._steps = Path(folder, TRAINING_LOG) if rank == 0 else None
+        self._refused = Path(folder, f"dropped-{rank}.jsonl")
+        self.last: dict[str, Any] = {}
+        for path in filter(None, (self._steps, self._refused)):
+            _keep_before(path, first_step)
+
+    def write(self, step: int, metrics: Mapping[str, Any], refused: Sequence[tuple[str, Dropped]]) -> None:
+        """Record a step and the pairs (by id) that it could not use."""
+        self.last = {"step": step, **metrics}
+        if self._steps is not None:
+            _append(self._steps, [self.last])
+        _append(self._refused, [{"step": step, **dropped.row(pair_id)} for pair_id, dropped in refused])
+
+
+def read_training_log(folder: str) -> list[dict[str, Any]]:
+    """The steps of a training, in order; empty if it has not begun."""
+    path = Path(folder, TRAINING_LOG)
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
+def read_refused_pairs(folder: str) -> list[dict[str, Any]]:
+    """Rows of a `dropped` table for the pairs that no worker could use, each pair once."""
+    rows = {}
+    for path in sorted(Path(folder).glob("dropped-*.jsonl")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            row.pop("step")
+            rows[row["key"]] = row
+    return [rows[key] for key in sorted(rows)]
+
+
+def _append(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
+    if lines:
+        with path.open("a", encoding="utf-8") as stream:
+            stream.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+
+
+def _keep_before(path: Path, first_step: int) -> None:
+    if not path.exists():
+        return
+    whole = [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
+    kept = [line for line in whole if json.loads(line)["step"] < first_step]
+    path.write_text("".join(kept), encoding="utf-8")

@@ -1,0 +1,171 @@
+"""What every training worker runs: pairs in a fixed order, DeepSpeed ZeRO, checkpoints from which a run goes on exactly."""
+
+import tempfile
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+import torch.distributed
+
+from dt2it_ray.errors import StoreError
+from dt2it_ray.models.collate import open_encoder
+from dt2it_ray.models.reward_model import RewardConfig, RewardModel, new_reward_model, save_reward_model
+from dt2it_ray.models.schedule import Schedule, learning_rate
+from dt2it_ray.models.train_log import TrainLog
+from dt2it_ray.models.train_rows import open_training_rows
+from dt2it_ray.models.train_settings import TrainSettings
+from dt2it_ray.models.train_step import Trainer
+
+MODEL_FOLDER = "model"
+"""Where in the output folder the finished reward model lies."""
+CHECKPOINT_TAG = "state"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainJob:
+    """One training: what to learn from what, and where to put it. Plain values, so that it travels to workers."""
+
+    settings: TrainSettings
+    name: str
+    """Name of the reward model, e.g. `iter-01/voter-0`."""
+    base: str
+    """Folder of the checkpoint to start from."""
+    pairs_path: str
+    rows_paths: tuple[tuple[str, ...], ...]
+    """See `open_training_rows`."""
+    output: str
+    """Folder for the model, the training log and the pairs that could not be used."""
+    micro_batch_pairs: int = 16
+    """Most pairs of one forward pass."""
+    threads: int = 1
+    """CPU threads of a worker."""
+    checkpoint_every_steps: int = 50
+    device: str = "cpu"
+    gradient_checkpointing: bool = False
+    """Compute activations twice to save memory. Changes no weight."""
+
+
+class Session(Protocol):
+    """What a worker asks of whoever runs it."""
+
+    rank: int
+    world_size: int
+
+    def checkpoint(self) -> AbstractContextManager[str | None]:
+        """A local folder with this worker's newest checkpoint while the block lasts, or None at the start."""
+        ...
+
+    def report(self, metrics: Mapping[str, Any], folder: str) -> None:
+        """Store this worker's part of a checkpoint from a local folder. All workers call it and wait for each other."""
+        ...
+
+
+def train(job: TrainJob, session: Session) -> None:
+    """Train a reward model; the finished folder is `output`/model, written by worker 0.
+
+    Raises:
+        StageFailed: a loss or gradient is not finite; the message names the pairs.
+        InputError, StoreError: the inputs do not fit.
+    """
+    torch.set_num_threads(job.threads)
+    settings = job.settings
+    rows = open_training_rows(job.pairs_path, job.rows_paths)
+    schedule = Schedule(
+        len(rows), settings.epochs, settings.global_batch_pairs, job.micro_batch_pairs, session.world_size
+    )
+    encoder = open_encoder(job.base, settings.collate)
+    model = new_reward_model(job.base, settings.precision, settings.seed, settings.freeze_vision)
+    engine = _start_deepspeed(model.to(job.device), job, schedule)
+    with session.checkpoint() as folder:
+        step = _resume(engine, folder)
+        torch.distributed.barrier()
+    _run_steps(step, Trainer(engine, encoder, rows, schedule, settings, session.rank), schedule, job, session)
+    with _whole_weights(model, settings.zero_stage):
+        if session.rank == 0:
+            config = RewardConfig(name=job.name, head=settings.head, collate=settings.collate, dtype=settings.precision)
+            save_reward_model(model, encoder, config, str(Path(job.output, MODEL_FOLDER)))
+    torch.distributed.barrier()
+
+
+def deepspeed_config(settings: TrainSettings, job: TrainJob, schedule: Schedule, parameters: int) -> dict[str, Any]:
+    """DeepSpeed's configuration. Sizes of buckets follow the model, so that a small one does not reserve gigabytes."""
+    bucket = min(parameters + 1024, 500_000_000)
+    return {
+        "train_micro_batch_size_per_gpu": job.micro_batch_pairs,
+        "gradient_accumulation_steps": schedule.micro_batches,
+        "train_batch_size": job.micro_batch_pairs * schedule.micro_batches * schedule.world_size,
+        "gradient_clipping": settings.max_grad_norm,
+        "bf16": {"enabled": settings.precision == "bfloat16"},
+        "zero_optimization": {
+            "stage": settings.zero_stage,
+            "reduce_bucket_size": bucket,
+            "allgather_bucket_size": bucket,
+            "overlap_comm": job.device != "cpu",
+        },
+        "zero_allow_untested_optimizer": True,
+        "optimizer": {
+            "type": "AdamW",
+            "params": {"lr": settings.learning_rate, "betas": [0.9, settings.beta2], "torch_adam": job.device == "cpu"},
+        },
+        "steps_per_print": 1_000_000_000,
+    }
+
+
+def _start_deepspeed(model: RewardModel, job: TrainJob, schedule: Schedule) -> Any:
+    import deepspeed
+
+    settings = job.settings
+    model.train()
+    if job.gradient_checkpointing:
+        model.backbone.gradient_checkpointing_enable()
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    engine, *_ = deepspeed.initialize(
+        model=model,
+        model_parameters=[
+            {"params": [p for p in trained if p.ndim > 1], "weight_decay": settings.weight_decay},
+            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        ],
+        config=deepspeed_config(settings, job, schedule, sum(parameter.numel() for parameter in trained)),
+        dist_init_required=False,
+    )
+    return engine
+
+
+def _resume(engine: Any, folder: str | None) -> int:
+    """The step to go on from."""
+    if folder is None:
+        return 0
+    found, state = engine.load_checkpoint(folder, tag=CHECKPOINT_TAG)
+    if found is None:
+        raise StoreError(f"{folder} holds no checkpoint of this training; delete it to start again from the first step")
+    return int(state["step"])
+
+
+def _run_steps(step: int, trainer: Trainer, schedule: Schedule, job: TrainJob, session: Session) -> None:
+    settings = job.settings
+    log = TrainLog(job.output, session.rank, step)
+    while step < schedule.steps:
+        rate = learning_rate(step, schedule.steps, settings.learning_rate, settings.warmup)
+        log.write(step, trainer.step(step, rate), trainer.refused)
+        step += 1
+        if step % job.checkpoint_every_steps == 0 and step < schedule.steps:
+            _save_checkpoint(trainer.engine, step, log.last, session)
+
+
+def _save_checkpoint(engine: Any, step: int, metrics: Mapping[str, Any], session: Session) -> None:
+    with tempfile.TemporaryDirectory(prefix="dt2it-checkpoint-") as folder:
+        # The newest step needs no "latest" file: the tag is always the same.
+        engine.save_checkpoint(folder, tag=CHECKPOINT_TAG, client_state={"step": step}, save_latest=False)
+        session.report(metrics, folder)
+
+
+def _whole_weights(model: RewardModel, zero_stage: int) -> AbstractContextManager[None]:
+    """While this lasts, every worker holds all weights (ZeRO-3 splits them over the workers)."""
+    if zero_stage < 3:
+        return nullcontext()
+    import deepspeed
+
+    return deepspeed.zero.GatheredParameters(list(model.parameters()))

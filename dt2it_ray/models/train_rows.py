@@ -1,0 +1,124 @@
+"""Where training pairs come from: a narrow table of pairs in a fixed order, beside wide rows that stay in Arrow."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from dt2it_ray.data.chat import reward_messages
+from dt2it_ray.data.ids import content_id
+from dt2it_ray.errors import InputError
+from dt2it_ray.models.protocols import Conversation
+
+PAIR_COLUMNS = ("pair_id", "prompt_id", "chosen_id", "rejected_id")
+PROMPT_COLUMNS = ("prompt_id", "images", "question")
+
+
+@dataclass(frozen=True)
+class TrainingPair:
+    """Two conversations of one prompt, the better one first."""
+
+    pair_id: str
+    chosen: Conversation
+    rejected: Conversation
+    weight: float
+
+
+class TrainingRows:
+    """Pairs by number. Image bytes and texts stay in Arrow until a pair is asked for."""
+
+    def __init__(self, pairs: pa.Table, prompts: pa.Table, answers: pa.Table) -> None:
+        """`pairs` has `PAIR_COLUMNS` and may have `weight`; `prompts` has `PROMPT_COLUMNS`; `answers` answer_id, text.
+
+        Raises:
+            InputError: there are no pairs, or a pair names a prompt or an answer that is not there.
+        """
+        if not pairs.num_rows:
+            raise InputError("there are no training pairs; see the counts of the steps before")
+        self._pairs, self._prompts, self._answers = pairs, prompts, answers
+        self._prompt_row = _places(pairs["prompt_id"], prompts["prompt_id"], "prompt")
+        self._chosen_row = _places(pairs["chosen_id"], answers["answer_id"], "answer")
+        self._rejected_row = _places(pairs["rejected_id"], answers["answer_id"], "answer")
+        weighted = "weight" in pairs.column_names
+        self.weights = pairs["weight"].to_numpy() if weighted else np.ones(pairs.num_rows)
+        """How much each pair counts in the loss."""
+
+    def __len__(self) -> int:
+        return self._pairs.num_rows
+
+    def pair(self, index: int) -> TrainingPair:
+        """Pair number `index` of the table."""
+        prompt = int(self._prompt_row[index])
+        question = self._prompts["question"][prompt].as_py()
+        images = tuple(image["bytes"] or b"" for image in self._prompts["images"][prompt].as_py() or ())
+        chosen, rejected = (
+            Conversation(tuple(reward_messages(question, len(images), self._answer(rows[index]))), images)
+            for rows in (self._chosen_row, self._rejected_row)
+        )
+        return TrainingPair(self._pairs["pair_id"][index].as_py(), chosen, rejected, float(self.weights[index]))
+
+    def pair_ids(self, indices: Sequence[int] | np.ndarray) -> list[str]:
+        """The ids of some pairs."""
+        return self._pairs["pair_id"].take(pa.array(indices)).to_pylist()
+
+    def lengths(self) -> np.ndarray:
+        """A cheap guess of each pair's size, to put pairs of like size together: characters of its texts."""
+        question = pc.utf8_length(self._prompts["question"]).to_numpy()
+        answer = pc.utf8_length(self._answers["text"]).to_numpy()
+        return question[self._prompt_row] + answer[self._chosen_row] + answer[self._rejected_row]
+
+    def order(self, seed: int, epoch: int) -> np.ndarray:
+        """Pair numbers in the order of an epoch: a function of the seed, the epoch and the pairs' names only."""
+        names = self._pairs["pair_id"].to_pylist()
+        ranks = [content_id("training-order", seed, epoch, name) for name in names]
+        return np.array(sorted(range(len(names)), key=lambda index: (ranks[index], names[index])))
+
+    def _answer(self, row: np.integer) -> str:
+        return self._answers["text"][int(row)].as_py()
+
+
+def open_training_rows(pairs_path: str, rows_paths: Sequence[Sequence[str]]) -> TrainingRows:
+    """The rows that a pairs file needs. Each entry of `rows_paths` is one part: a Parquet file with prompt_id, images,
+    question, and `answers` (list of struct<answer_id, text>) in the same file or in a second one with a prompt_id.
+
+    Raises:
+        InputError: see `TrainingRows`.
+    """
+    pairs = pq.read_table(pairs_path).sort_by([("pair_id", "ascending")])
+    wanted = pc.unique(pairs["prompt_id"])
+    prompts, answers = [], []
+    for files in rows_paths:
+        prompts.append(_read(files[0], PROMPT_COLUMNS, wanted))
+        answers.append(_flatten(_read(files[-1], ("prompt_id", "answers"), wanted)))
+    return TrainingRows(pairs, _distinct(prompts, "prompt_id"), _distinct(answers, "answer_id"))
+
+
+def _read(path: str, columns: Sequence[str], wanted: pa.Array) -> pa.Table:
+    table = pq.read_table(path, columns=list(columns))
+    return table.filter(pc.is_in(table["prompt_id"], value_set=wanted))
+
+
+def _flatten(table: pa.Table) -> pa.Table:
+    flat = pc.list_flatten(table["answers"].combine_chunks())
+    return pa.table({"answer_id": pc.struct_field(flat, "answer_id"), "text": pc.struct_field(flat, "text")})
+
+
+def _distinct(tables: Sequence[pa.Table], key: str) -> pa.Table:
+    """All rows, the first of each key. Names are made of content, so rows of one key are equal."""
+    table = pa.concat_tables(tables)
+    first = pc.index_in(pc.unique(table[key]), value_set=table[key].combine_chunks())
+    return table.take(first)
+
+
+def _places(names: pa.ChunkedArray, known: pa.ChunkedArray, kind: str) -> np.ndarray:
+    places = pc.index_in(names, value_set=known.combine_chunks())
+    if places.null_count:
+        missing = names.filter(pc.is_null(places))
+        raise InputError(
+            f"{len(missing)} training pairs name a {kind} that is not in the rows given, first {missing[0].as_py()}. "
+            "The pairs and the rows are of different steps; delete the later step's folder and run again."
+        )
+    return places.to_numpy()

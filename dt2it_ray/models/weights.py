@@ -1,0 +1,119 @@
+"""How a Qwen-VL checkpoint folder is opened, and which precision it computes in."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from dt2it_ray.errors import StoreError
+
+BACKBONES = ("qwen3_vl",)
+"""Values of `model_type` in config.json whose positions and image features we know how to compute."""
+
+DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def load_backbone(folder: str, dtype: str) -> Any:
+    """The vision-language model of a folder without its language head, in evaluation mode, on the CPU.
+
+    Raises:
+        StoreError: a file is missing, the backbone is not one of `BACKBONES`, or weights are missing or do not fit.
+    """
+    from transformers import AutoModel
+
+    check_backbone(folder)
+    return _load(AutoModel, folder, dtype)
+
+
+def load_language_model(folder: str, dtype: str) -> Any:
+    """The vision-language model of a folder with its language head, in evaluation mode, on the CPU. Raises as above."""
+    from transformers import AutoModelForImageTextToText
+
+    check_backbone(folder)
+    return _load(AutoModelForImageTextToText, folder, dtype)
+
+
+def check_backbone(folder: str) -> None:
+    """Raises StoreError unless the folder has a config.json of a backbone in `BACKBONES`."""
+    from transformers import AutoConfig
+
+    if not (Path(folder) / "config.json").is_file():
+        raise StoreError(f"{folder} is not a model folder: it has no config.json. Pass the folder of a checkpoint.")
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"cannot read {folder}/config.json: {str(error).splitlines()[0]}") from None
+    if config.model_type not in BACKBONES:
+        raise StoreError(f"{folder} holds a {config.model_type} model; supported backbones: {', '.join(BACKBONES)}")
+
+
+def _load(kind: Any, folder: str, dtype: str) -> Any:
+    _quieten()
+    try:
+        model, report = kind.from_pretrained(
+            folder,
+            dtype=DTYPES[dtype],
+            attn_implementation="sdpa",
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise StoreError(f"cannot load the weights of {folder}: {str(error).splitlines()[0]}") from None
+    if report["missing_keys"] or report["mismatched_keys"]:
+        names = [str(name) for name in (*report["missing_keys"], *report["mismatched_keys"])]
+        raise StoreError(
+            f"the weights of {folder} do not fit its config.json: {len(names)} tensors are missing or have another "
+            f"shape, first {sorted(names)[0]}. The download or copy is incomplete, or the files are of two models."
+        )
+    if dtype == "float64":
+        compute_in_float64(model)
+    return model.eval()
+
+
+def compute_in_float64(model: nn.Module) -> None:
+    """Make a float64 model compute in float64 throughout: transformers' Qwen-VL rounds to float32 in two places."""
+    from transformers.models.qwen3_vl import modeling_qwen3_vl as source
+
+    for module in model.modules():
+        if isinstance(module, source.Qwen3VLTextRMSNorm):
+            module.forward = _Norm(module)  # type: ignore[method-assign]
+    if source.apply_rotary_pos_emb_vision is not _rotate_vision:
+        source.apply_rotary_pos_emb_vision = _rotate_vision
+
+
+class _Norm:
+    """Root-mean-square norm in the precision of its input."""
+
+    def __init__(self, norm: Any) -> None:
+        self._weight, self._epsilon = norm.weight, norm.variance_epsilon
+
+    def __call__(self, hidden: torch.Tensor) -> torch.Tensor:
+        variance = hidden.pow(2).mean(-1, keepdim=True)
+        return self._weight * (hidden * torch.rsqrt(variance + self._epsilon))
+
+
+def _rotate_vision(
+    queries: torch.Tensor, keys: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rotary positions of the vision tower in at least float32; float64 stays float64."""
+    wide = torch.promote_types(queries.dtype, torch.float32)
+    cos, sin = cos.unsqueeze(-2).to(wide), sin.unsqueeze(-2).to(wide)
+    return tuple(_rotate(x.to(wide), cos, sin).to(x.dtype) for x in (queries, keys))  # type: ignore[return-value]
+
+
+def _rotate(states: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    first, second = states.chunk(2, dim=-1)
+    return states * cos + torch.cat((-second, first), dim=-1) * sin
+
+
+def _quieten() -> None:
+    """No progress bars of loading; and DeepSpeed, which transformers imports, need not look for an accelerator."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    if not torch.cuda.is_available():
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")

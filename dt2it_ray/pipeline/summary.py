@@ -1,0 +1,101 @@
+"""What a run came to, in figures: the content of summary.json, which outside checks rely on."""
+
+import collections
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dt2it_ray.pipeline.run_record import curating_iterations
+from dt2it_ray.pipeline.step_files import read_rows
+from dt2it_ray.settings import Settings
+from dt2it_ray.store.files import Folder
+from dt2it_ray.store.manifest import Manifest
+
+EVALUATE = "/evaluate"
+CLOCK_TICK_S = 0.001
+"""Manifests round seconds to this; a faster step counts as one tick."""
+
+
+def summarise(
+    run: Folder, settings: Settings, manifests: Mapping[str, Manifest], wall_s: float, peak_rss_mib: float
+) -> dict[str, Any]:
+    """The summary of a run as plain JSON values. What a run does not have (iterations, a baseline) is empty or null."""
+    iterations = curating_iterations(manifests)
+    return {
+        "wall_s": round(wall_s, 3),
+        "peak_rss_mib": round(peak_rss_mib, 1),
+        "rows": {step: manifest.counts.rows_out for step, manifest in manifests.items()},
+        "rows_per_s": {step: rows_per_s(manifest) for step, manifest in manifests.items()},
+        "benchmarks": _benchmarks(manifests),
+        "planted": _planted(iterations, manifests),
+        "t2i": _t2i(run, manifests.get("t2i/sides")),
+        "decisions": {name: _decisions(run, manifests[f"{name}/decisions"]) for name in iterations},
+        "simulated": _simulated(manifests),
+    }
+
+
+def rows_per_s(manifest: Manifest) -> float:
+    """Rows that a step read in each second of its wall time."""
+    return round(manifest.counts.rows_in / max(manifest.provenance["wall_s"], CLOCK_TICK_S), 3)
+
+
+def _benchmarks(manifests: Mapping[str, Manifest]) -> dict[str, Any]:
+    figures = {}
+    for step, manifest in manifests.items():
+        if step.endswith(EVALUATE):
+            told = {name: _defined(measured) for name, measured in manifest.metrics.items()}
+            figures[step.removesuffix(EVALUATE)] = told | {"mean_accuracy": _mean(told.values())}
+    return figures
+
+
+def _defined(figures: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in figures.items() if value is not None}
+
+
+def _mean(benchmarks: Iterable[Mapping[str, Any]]) -> float | None:
+    accuracies = [figures["accuracy"] for figures in benchmarks if "accuracy" in figures]
+    return sum(accuracies) / len(accuracies) if accuracies else None
+
+
+def _planted(iterations: list[str], manifests: Mapping[str, Manifest]) -> dict[str, Any]:
+    told = {name: manifests[f"{name}/decisions"].metrics.get("planted") or {} for name in iterations}
+    last = told[iterations[-1]] if iterations else {}
+    return {"recall": last.get("recall"), "precision": last.get("precision"), "by_iteration": told}
+
+
+def _t2i(run: Folder, sides: Manifest | None) -> dict[str, Any]:
+    if sides is None:
+        return {"chosen_first": 0, "rows": 0, "by_source": {}}
+    table = read_rows(run, sides, ["source", "chosen_first"])
+    groups = table.group_by("source").aggregate([("chosen_first", "sum"), ("chosen_first", "count")])
+    by_source = {
+        row["source"]: {"chosen_first": row["chosen_first_sum"] or 0, "rows": row["chosen_first_count"]}
+        for row in sorted(groups.to_pylist(), key=lambda row: row["source"])
+    }
+    return {name: sides.metrics[name] for name in ("chosen_first", "rows")} | {"by_source": by_source}
+
+
+def _decisions(run: Folder, decisions: Manifest) -> dict[str, dict[str, int]]:
+    """How many pairs each rule kept, flipped and dropped."""
+    table = read_rows(run, decisions, ["action", "rule"])
+    counts: dict[str, collections.Counter[str]] = {
+        name: collections.Counter() for name in ("kept", "flipped", "dropped")
+    }
+    for row in table.group_by(["action", "rule"]).aggregate([([], "count_all")]).to_pylist():
+        counts[row["action"]][row["rule"]] += row["count_all"]
+    return {action: dict(sorted(rules.items())) for action, rules in counts.items()}
+
+
+def _simulated(manifests: Mapping[str, Manifest]) -> list[str]:
+    """Sentences that name what stands in for the real thing, for the parts that this run has."""
+    parts = {
+        "open/pairs": "The noisy pool stands in for open preference data: rendered scenes with known content, whose "
+        "wrong labels and biases were planted on purpose, so that repairs can be counted.",
+        "t2i/sides": "The text-to-image preferences are rendered scenes too; no image generator and no person was asked.",
+        "construct/listwise": "The judges are simulated annotators: they read the planted scene instead of the image, "
+        "with a set error rate, position bias and share of malformed replies. What happens to their replies is real.",
+        "iter-00/evaluate": "The benchmarks are held-out scenes in the file formats of the public benchmarks whose names "
+        "they bear: their figures measure this method on this world and compare with no published figure.",
+        "iter-00/train": "Not simulated, but small: candidates are sampled by, and reward models are trained from, a "
+        "Qwen3-VL of a few million parameters that learnt from such scenes.",
+    }
+    return [sentence for step, sentence in parts.items() if step in manifests]

@@ -1,0 +1,45 @@
+"""Which category a benchmark's official score counts a row in; the names say which rule was applied."""
+
+import re
+from collections.abc import Callable
+
+VL_HALLUCINATION = ("RLAIF", "RLHF", "hallucination")
+VL_REASONING = ("mathverse", "mmmu")
+
+MM_RLHF_CATEGORIES = ("mcq", "long", "short", "safety", "video")
+
+
+def vl_reward_bench_category(item: str, released: str = "") -> str:
+    """By the id up to its first `_` or `-`, case-sensitive: cal.py of vl-rewardbench/VL_RewardBench.
+
+    An id without separator is its own prefix. What is neither hallucination nor reasoning is general.
+    """
+    prefix = re.split("[_-]", item, maxsplit=1)[0]
+    if prefix in VL_HALLUCINATION:
+        return "hallucination"
+    return "reasoning" if prefix in VL_REASONING else "general"
+
+
+def multimodal_reward_bench_category(item: str, released: str) -> str:
+    """The released category; safety and reasoning are split by the id: 2_get_accuracy.py of multimodal_rewardbench."""
+    if released == "safety":
+        return "safety/bias" if item.lower().startswith("pairs") else "safety/toxicity"
+    if released == "reasoning":
+        return "reasoning/math" if item.lower().startswith("math") else "reasoning/coding"
+    return released
+
+
+def mm_rlhf_reward_bench_category(item: str, released: str) -> str:
+    """The first component of the image or video path, which the reader gives as the released category.
+
+    The official script looks for a category anywhere in the path and so errs on `/runs/short-run/mcq/x.png`.
+    """
+    return released
+
+
+CATEGORY_RULES: dict[str, Callable[[str, str], str]] = {
+    "vl_reward_bench": vl_reward_bench_category,
+    "multimodal_reward_bench": multimodal_reward_bench_category,
+    "mm_rlhf_reward_bench": mm_rlhf_reward_bench_category,
+}
+"""By benchmark: (the row's own id, the category in the file) -> the category of the official score."""

@@ -1,0 +1,114 @@
+"""How right a reward model is on benchmark pairs: shares with their ties, categories, groups and intervals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dt2it_ray.errors import StageFailed
+
+Scores = Sequence[float | None] | NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How many pairs were ordered as people ordered them; ties and pairs without a score are counted apart."""
+
+    pairs: int
+    right: int
+    tied: int
+    unscored: int
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of pairs that are strictly right: ties and unscored pairs are wrong. None if there are no pairs."""
+        return self.right / self.pairs if self.pairs else None
+
+    @property
+    def accuracy_ties_half(self) -> float | None:
+        """The same with half a point for a tie."""
+        return (self.right + self.tied / 2) / self.pairs if self.pairs else None
+
+    @property
+    def accuracy_of_scored(self) -> float | None:
+        """Share of the scored pairs that are strictly right."""
+        scored = self.pairs - self.unscored
+        return self.right / scored if scored else None
+
+
+def credits_of(chosen: Scores, rejected: Scores) -> NDArray[np.float64]:
+    """Per pair 1 if the chosen answer scores strictly higher at full precision, 0.5 for a tie, 0 if not, NaN if an
+    answer has no score (None).
+
+    Raises:
+        StageFailed: a score is NaN or infinite.
+    """
+    sides = []
+    for side in (chosen, rejected):
+        missing = np.array([score is None for score in side], bool)
+        scores = np.array([0.0 if score is None else score for score in side], np.float64)
+        if not np.isfinite(scores).all():
+            place = int(np.flatnonzero(~np.isfinite(scores))[0])
+            raise StageFailed(f"the score at row {place} is {scores[place]}; the model that gave it is broken")
+        sides.append(np.where(missing, np.nan, scores))
+    return (np.sign(sides[0] - sides[1]) + 1) / 2
+
+
+def measure(credits: NDArray[np.float64]) -> Accuracy:
+    """The counts over all pairs."""
+    return Accuracy(
+        pairs=len(credits),
+        right=int((credits == 1).sum()),
+        tied=int((credits == 0.5).sum()),
+        unscored=int(np.isnan(credits).sum()),
+    )
+
+
+def measure_by(credits: NDArray[np.float64], labels: Sequence[str]) -> dict[str, Accuracy]:
+    """The counts by label (category, language), in the labels' order."""
+    names = np.asarray(labels)
+    return {str(name): measure(credits[names == name]) for name in np.unique(names)}
+
+
+def macro(by_category: dict[str, Accuracy]) -> float | None:
+    """The plain mean of the categories' accuracies; None if there are none."""
+    shares = [entry.accuracy for entry in by_category.values() if entry.accuracy is not None]
+    return sum(shares) / len(shares) if shares else None
+
+
+def groups_right(credits: NDArray[np.float64], groups: Sequence[str]) -> dict[str, bool]:
+    """Whether every pair of a group is strictly right, by group."""
+    names = np.asarray(groups)
+    return {str(name): bool((credits[names == name] == 1).all()) for name in np.unique(names)}
+
+
+def acc_plus(credits: NDArray[np.float64], groups: Sequence[str]) -> float | None:
+    """Acc+ of MM-RLHF (arXiv 2502.10391): the share of groups of which all pairs are right."""
+    right = groups_right(credits, groups)
+    return sum(right.values()) / len(right) if right else None
+
+
+def bootstrap_interval(
+    credits: NDArray[np.float64], seed: int = 0, level: float = 0.95, samples: int = 10_000
+) -> tuple[float, float] | None:
+    """Percentile interval of the accuracy when pairs are drawn again with replacement; None if there are no pairs.
+
+    A drawn set of n right-or-wrong pairs has a binomial number of right ones, so that no indices need be drawn and the
+    order of pairs does not matter.
+    """
+    if not len(credits):
+        return None
+    right = int((credits == 1).sum())
+    drawn = np.random.default_rng(seed).binomial(len(credits), right / len(credits), size=samples) / len(credits)
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def length_baselines(chosen: Sequence[str], rejected: Sequence[str]) -> dict[str, Accuracy]:
+    """What one gets by preferring the longer or the shorter text (in characters) of each pair."""
+    lengths = [np.array([len(text) for text in side], np.float64) for side in (chosen, rejected)]
+    return {
+        "longer_wins": measure(credits_of(lengths[0], lengths[1])),
+        "shorter_wins": measure(credits_of(lengths[1], lengths[0])),
+    }

@@ -1,0 +1,142 @@
+"""What the native protocol says: the shapes of a reward request and of its reply."""
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from dt2it_ray.serving.refusal import Refusal
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class TextPart(_Strict):
+    """A piece of text."""
+
+    type: Literal["text"]
+    text: str
+
+
+class ImageUrl(_Strict):
+    """Where an image is. `detail` other than `auto` is refused: pixel limits belong to the model."""
+
+    url: str
+    detail: Literal["auto"] = "auto"
+
+
+class ImagePart(_Strict):
+    """An image at its place in the turn."""
+
+    type: Literal["image_url"]
+    image_url: ImageUrl
+
+
+Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
+
+
+class ChatTurn(_Strict):
+    """One message of a chat. Plain text stands for a list with one text part."""
+
+    role: Literal["system", "user", "assistant"]
+    content: list[Part]
+
+    @field_validator("content", mode="before")
+    @classmethod
+    def _as_parts(cls, content: Any) -> Any:
+        return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+class ChatConversation(_Strict):
+    """A chat whose last turn is the assistant's answer to be scored."""
+
+    messages: list[ChatTurn]
+
+
+class RewardRequest(_Strict):
+    """Conversations to score with one model: whole ones, or several answers to a shared prompt."""
+
+    model: str
+    conversations: list[ChatConversation] | None = None
+    prompt: list[ChatTurn] | None = None
+    answers: list[str] | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "RewardRequest":
+        shared = (self.prompt is not None, self.answers is not None)
+        if shared not in ((True, True), (False, False)) or (self.conversations is not None) is any(shared):
+            raise ValueError("give either `conversations`, or `prompt` with `answers`")
+        return self
+
+
+class Reward(BaseModel):
+    """The reward of one conversation. `logit` is the model's raw score, on the model's own scale; higher is better.
+
+    `score` lies between 0 and 1 and keeps the order of `logit`. `uncertainty` is null for a single model.
+    """
+
+    index: int
+    logit: float
+    score: float
+    uncertainty: float | None = None
+
+
+class RewardReply(BaseModel):
+    """Rewards in the order of the request. `calibrated` tells whether `score` compares between models."""
+
+    model: str
+    fingerprint: str
+    calibrated: bool = False
+    data: list[Reward]
+
+
+def parse_request(body: bytes) -> RewardRequest:
+    """The request in `body`.
+
+    Raises:
+        Refusal: status 400 when it is not JSON, 422 when a field is missing, unknown or of another type.
+    """
+    try:
+        return RewardRequest.model_validate_json(body)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_context=False)[0]
+    if problem["type"] == "json_invalid":
+        raise Refusal(400, "invalid_json", f"the body is not JSON: {problem['msg']}")
+    param = _path(problem["loc"])
+    where = f"{param}: " if param else ""
+    raise Refusal(422, "invalid_field", f"{where}{problem['msg'].removeprefix('Value error, ')}", param or None)
+
+
+def reply(model: str, fingerprint: str, logits: list[float]) -> RewardReply:
+    """The reply to a request whose conversations got these raw scores.
+
+    Checkpoints carry no calibration yet: `score` is sigmoid(logit), the reward that arXiv 2509.16127 uses in RL, and
+    `calibrated` is false.
+    """
+    rewards = [Reward(index=index, logit=logit, score=sigmoid(logit)) for index, logit in enumerate(logits)]
+    return RewardReply(model=model, fingerprint=fingerprint, data=rewards)
+
+
+def sigmoid(logit: float) -> float:
+    """1 / (1 + exp(-logit)) for every finite logit."""
+    if logit >= 0:
+        return 1 / (1 + math.exp(-logit))
+    return math.exp(logit) / (1 + math.exp(logit))
+
+
+def model_list(names: list[str], created: int) -> dict[str, Any]:
+    """The models of the server in the OpenAI list shape. `created` is when the server started, in Unix seconds."""
+    entries = [{"id": name, "object": "model", "created": created, "owned_by": "dt2it_ray"} for name in names]
+    return {"object": "list", "data": entries}
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """`conversations[0].messages[1].content[0].text` of a pydantic location, which also names the kind of a part."""
+    path = ""
+    for position, step in enumerate(location):
+        if isinstance(step, int):
+            path += f"[{step}]"
+        elif not (step in ("text", "image_url") and isinstance(location[position - 1], int)):
+            path += f".{step}" if path else step
+    return path

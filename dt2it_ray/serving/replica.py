@@ -1,0 +1,127 @@
+"""What runs on Ray Serve: replicas that hold models and batch conversations, and the ingress in front of them."""
+
+import asyncio
+import importlib
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from ray import serve
+from ray.exceptions import RayActorError
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
+from ray.serve.handle import DeploymentHandle
+
+from dt2it_ray.data.dropped import Dropped
+from dt2it_ray.models.protocols import Conversation, Scorer
+from dt2it_ray.serving.api import Scored, build_api
+from dt2it_ray.serving.refusal import Refusal
+from dt2it_ray.serving.settings import ServeSettings
+
+logger = logging.getLogger("ray.serve")
+
+Reading = tuple[str, float | Dropped]
+"""The fingerprint of a model and its reward of one conversation."""
+
+
+class Shelf:
+    """Models of a run by name, loaded at first use; the least recently used one makes room for another."""
+
+    def __init__(self, folders: Mapping[str, str], open_model: Callable[[str], Scorer], room: int) -> None:
+        self.folders, self._open_model, self._room = folders, open_model, room
+        self._loaded: OrderedDict[str, Scorer] = OrderedDict()
+
+    def take(self, name: str) -> Scorer:
+        """The model `name`, in memory."""
+        if name not in self._loaded:
+            # Room is made first: a large model fits only once the other has left the memory.
+            while len(self._loaded) >= self._room:
+                self._loaded.popitem(last=False)
+            self._loaded[name] = self._open_model(self.folders[name])
+        self._loaded.move_to_end(name)
+        return self._loaded[name]
+
+    def fill(self) -> None:
+        """Load as many models as there is room for, so that first requests need not wait."""
+        for name in list(self.folders)[: self._room]:
+            self.take(name)
+
+
+def score_by_model(shelf: Shelf, batch: Sequence[tuple[str, Conversation]]) -> list[Reading | Exception]:
+    """A reading for every (model, conversation), in order; one call of each model that the batch asks for.
+
+    The failure of one model stands in place of its own readings and leaves those of the others alone.
+    """
+    places: dict[str, list[int]] = {}
+    for place, (name, _) in enumerate(batch):
+        places.setdefault(name, []).append(place)
+    readings: dict[int, Reading | Exception] = {}
+    for name, mine in places.items():
+        try:
+            model = shelf.take(name)
+            rewards = model.score([batch[place][1] for place in mine])
+            readings |= {place: (model.fingerprint, reward) for place, reward in zip(mine, rewards, strict=True)}
+        except Exception as error:  # noqa: BLE001 (whatever it is, it belongs to this model's requests only)
+            logger.error("model %s failed on %d conversations", name, len(mine), exc_info=error)
+            readings |= dict.fromkeys(mine, error)
+    return [readings[place] for place in range(len(batch))]
+
+
+@serve.deployment
+class RewardModels:
+    """A replica that holds some models of a run. Conversations of concurrent requests share batches."""
+
+    def __init__(self, folders: Mapping[str, str], settings: ServeSettings) -> None:
+        self._shelf = Shelf(folders, _opener(settings), settings.loaded_models)
+        self._shelf.fill()
+        batching: Any = self._score_one
+        batching.set_max_batch_size(settings.max_batch_size)
+        batching.set_batch_wait_timeout_s(settings.batch_wait_s)
+
+    async def score(self, name: str, conversations: Sequence[Conversation]) -> Scored:
+        """Rewards of one request's conversations by the model `name`."""
+        entries = [(name, conversation) for conversation in conversations]
+        readings = await asyncio.gather(*(self._score_one(entry) for entry in entries))
+        for reading in readings:
+            if isinstance(reading, Exception):
+                raise reading
+        return Scored(readings[0][0], [reward for _, reward in readings])
+
+    @serve.batch
+    async def _score_one(self, batch: list[tuple[str, Conversation]]) -> list[Reading | Exception]:
+        # One batch at a time (max_concurrent_batches is 1), so models and the shelf are never used by two threads.
+        return await asyncio.to_thread(score_by_model, self._shelf, batch)
+
+
+@serve.deployment
+@serve.ingress()
+class Ingress:
+    """The HTTP face of a run: checks requests and passes their conversations to the replicas of their model."""
+
+    def __init__(
+        self, groups: Sequence[DeploymentHandle], group_of: Mapping[str, int], settings: ServeSettings, digest: bytes
+    ) -> None:
+        self.names = list(group_of)
+        self._handles = {name: groups[index] for name, index in group_of.items()}
+        self._settings, self._digest = settings, digest
+
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        return build_api(self, self._settings, self._digest)
+
+    async def score(self, model: str, conversations: Sequence[Conversation]) -> Scored:
+        """Rewards by the model `model`; Refusal when its replicas are busy (429) or gone (503)."""
+        try:
+            return await self._handles[model].score.remote(model, conversations)
+        except BackPressureError:
+            detail = f"too many requests wait for {model} (limit {self._settings.max_queued_requests}); try again later"
+            raise Refusal(429, "queue_full", detail) from None
+        except (RayActorError, DeploymentUnavailableError):
+            detail = f"the process that holds {model} stopped and is being started again; try again later"
+            raise Refusal(503, "model_unavailable", detail) from None
+
+
+def _opener(settings: ServeSettings) -> Callable[[str], Scorer]:
+    module, _, name = settings.scorer.partition(":")
+    scorer = getattr(importlib.import_module(module), name)
+    return lambda folder: scorer(folder, settings=settings.score, device=settings.device, threads=settings.threads)

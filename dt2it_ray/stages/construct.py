@@ -1,0 +1,69 @@
+"""How debiased pairs are made: candidates from one model, two judges, pairs where both agree (arXiv 2604.19544)."""
+
+import pyarrow as pa
+from pydantic import Field
+
+from dt2it_ray.data.chat import user_turn
+from dt2it_ray.data.dropped import Dropped, dropped_table
+from dt2it_ray.data.ids import answer_id
+from dt2it_ray.data.schema import CANDIDATES, PROMPTS, DropReason
+from dt2it_ray.models.backbones import Backbone
+from dt2it_ray.models.model_settings import SamplingSettings
+from dt2it_ray.models.protocols import GenerationRequest, Generator
+from dt2it_ray.settings import Settings
+from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Workplace
+
+
+class GenerateSettings(Settings):
+    """How candidates are drawn: all of a prompt from the same model, so that style carries no label."""
+
+    samples: int = Field(4, ge=2)
+    """Answers drawn per prompt (K of the paper, about 4). Equal texts count once."""
+    sampling: SamplingSettings = SamplingSettings()
+    backbone: Backbone | None = None
+    """The model that answers; filled in from the run's `backbone`."""
+
+
+def build_generation(settings: GenerateSettings, place: Workplace) -> BatchFn:
+    """A function from prompts to their distinct sampled answers."""
+    from dt2it_ray.models.transformers_generator import TransformersGenerator
+
+    assert settings.backbone is not None
+    generator = TransformersGenerator(
+        settings.backbone.path, settings.sampling, device=place.device, threads=place.threads
+    )
+    return lambda batch: generate_batch(batch, generator, settings.samples)
+
+
+def generate_batch(batch: pa.Table, generator: Generator, samples: int) -> Outcome:
+    """Distinct answers per prompt, in order of their ids; a prompt with fewer than two is dropped."""
+    rows = batch.to_pylist()
+    made = generator.generate([_request(row, samples) for row in rows])
+    candidates, refused = [], []
+    for row, completions in zip(rows, made, strict=True):
+        prompt = row["prompt_id"]
+        if isinstance(completions, Dropped):
+            refused.append(completions.row(prompt))
+            continue
+        texts = sorted({text for completion in completions if (text := completion.text.strip())})
+        answers = sorted(({"answer_id": answer_id(prompt, t), "text": t} for t in texts), key=lambda a: a["answer_id"])
+        if len(answers) < 2:
+            trouble = Dropped(DropReason.TOO_FEW_ANSWERS, f"{samples} samples gave {len(answers)} distinct answers")
+            refused.append(trouble.row(prompt))
+            continue
+        candidates.append({"prompt_id": prompt, "answers": answers, "samples": len(completions)})
+    return Outcome(pa.Table.from_pylist(candidates, schema=CANDIDATES), dropped_table(refused))
+
+
+def _request(row: dict, samples: int) -> GenerationRequest:
+    images = tuple(image["bytes"] for image in row["images"])
+    return GenerationRequest(row["prompt_id"], (user_turn(row["question"], len(images)),), images, samples)
+
+
+GENERATE = MapStage(
+    name="generate",
+    version=1,
+    reads=pa.schema([PROMPTS.field(name) for name in ("prompt_id", "images", "question")]),
+    writes=CANDIDATES,
+    build=build_generation,
+)

@@ -1,0 +1,151 @@
+"""How answers are judged: replies of any judge become checked judgements, listwise or one answer at a time."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pyarrow as pa
+from pydantic import Field
+
+from dt2it_ray.data.dropped import Dropped, dropped_table
+from dt2it_ray.data.scenes.annotator import AnnotatorSettings
+from dt2it_ray.data.schema import CANDIDATES, JUDGEMENTS, PROMPTS
+from dt2it_ray.models.protocols import Judge, JudgeRequest
+from dt2it_ray.models.simulated_judge import SimulatedJudge
+from dt2it_ray.rules.judge_reply import Reply, parse_reply
+from dt2it_ray.rules.rubric import WEIGHT_TOLERANCE
+from dt2it_ray.rules.shown_order import shown_order
+from dt2it_ray.settings import Settings
+from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Workplace
+
+
+class JudgeSettings(Settings):
+    """Who judges, how, and what is accepted of a reply."""
+
+    name: str = "annotator-0"
+    """The judge's name in every judgement; a simulated annotator's errors depend on it too."""
+    mode: Literal["listwise", "pointwise"] = "listwise"
+    """All answers of a prompt in one reply, or one reply per answer."""
+    annotator: AnnotatorSettings = AnnotatorSettings()
+    """The simulated annotator of the embedded world."""
+    attempts: int = Field(3, ge=1, le=10)
+    """Requests per reply before it is given up (arXiv 2604.19544: 3)."""
+    weight_tolerance: float = Field(WEIGHT_TOLERANCE, ge=0, le=0.5)
+    """How far the criterion weights may sum from 1."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A valid reply with the number of attempts it took, or why there is none."""
+
+    reply: Reply | Dropped
+    attempts: int
+
+
+def ask(
+    judge: Judge, requests: Sequence[Callable[[int], JudgeRequest]], attempts: int, weight_tolerance: float
+) -> list[Asked]:
+    """A checked reply for each request, asking again for those that are invalid. A request is made for its attempt."""
+    asked: list[Asked | None] = [None] * len(requests)
+    waiting = list(range(len(requests)))
+    for attempt in range(1, attempts + 1):
+        sent = [requests[place](attempt) for place in waiting]
+        for place, request, text in zip(waiting, sent, judge.reply(sent), strict=True):
+            asked[place] = Asked(parse_reply(text, len(request.answers), weight_tolerance), attempt)
+        waiting = [place for place in waiting if isinstance(_reply(asked[place]), Dropped)]
+        if not waiting:
+            break
+    return [entry for entry in asked if entry is not None]
+
+
+def request_for(row: Mapping[str, Any], answers: Sequence[str], key: str) -> Callable[[int], JudgeRequest]:
+    """A request about some answers to a prompt row, for any attempt."""
+
+    def make(attempt: int) -> JudgeRequest:
+        return JudgeRequest(
+            key=key,
+            question=row["question"],
+            reference=row["reference"] or "",
+            language=row["language"],
+            images=tuple(image["bytes"] for image in row["images"]),
+            answers=tuple(answers),
+            attempt=attempt,
+            scene=row["scene"],
+        )
+
+    return make
+
+
+def build_judging(settings: JudgeSettings, place: Workplace) -> BatchFn:
+    """A function from prompts with candidates to one judgement per prompt."""
+    judge = SimulatedJudge(settings.name, settings.annotator)
+    return lambda batch: judge_batch(batch, judge, settings)
+
+
+def judge_batch(batch: pa.Table, judge: Judge, settings: JudgeSettings) -> Outcome:
+    """One judgement per prompt; a prompt with a reply that stays invalid is dropped with the raw text."""
+    rows = batch.to_pylist()
+    shown = [_shown(row, settings) for row in rows]
+    requests = [
+        request_for(row, [text for _, text in answers], f"{settings.mode} {row['prompt_id']} {place}")
+        for row, lists in zip(rows, shown, strict=True)
+        for place, answers in enumerate(lists)
+    ]
+    replies = iter(ask(judge, requests, settings.attempts, settings.weight_tolerance))
+    judgements, refused = [], []
+    for row, lists in zip(rows, shown, strict=True):
+        made = [(answers, next(replies)) for answers in lists]
+        trouble = next((asked.reply for _, asked in made if isinstance(asked.reply, Dropped)), None)
+        if trouble is not None:
+            refused.append(trouble.row(row["prompt_id"]))
+        else:
+            judgements.append(_judgement(row["prompt_id"], settings.name, made))
+    return Outcome(pa.Table.from_pylist(judgements, schema=JUDGEMENTS), dropped_table(refused))
+
+
+Shown = list[tuple[str, str]]
+"""Answers by id and text, in the order in which a judge sees them."""
+
+
+def _shown(row: Mapping[str, Any], settings: JudgeSettings) -> list[Shown]:
+    answers = [(answer["answer_id"], answer["text"]) for answer in row["answers"]]
+    if settings.mode == "pointwise":
+        return [[answer] for answer in answers]
+    order = shown_order([name for name, _ in answers], f"{settings.name} {row['prompt_id']}", 0)
+    return [[answers[place] for place in order]]
+
+
+def _judgement(prompt: str, judge: str, made: Sequence[tuple[Shown, Asked]]) -> dict[str, Any]:
+    assessments = [
+        {
+            "answer_id": name,
+            "overall": answer.overall,
+            "stated_overall": answer.stated_overall,
+            "weights": list(asked.reply.weights),
+            "scores": list(answer.scores),
+        }
+        for shown, asked in made
+        if isinstance(asked.reply, Reply)
+        for (name, _), answer in zip(shown, asked.reply.answers, strict=True)
+    ]
+    return {
+        "prompt_id": prompt,
+        "judge": judge,
+        "order": [assessment["answer_id"] for assessment in assessments],
+        "assessments": assessments,
+        "attempts": sum(asked.attempts for _, asked in made),
+    }
+
+
+def _reply(asked: Asked | None) -> Reply | Dropped | None:
+    return asked.reply if asked is not None else None
+
+
+READS = pa.schema(
+    [
+        *(PROMPTS.field(name) for name in ("prompt_id", "language", "images", "question", "reference", "scene")),
+        CANDIDATES.field("answers"),
+    ]
+)
+LISTWISE = MapStage(name="listwise", version=1, reads=READS, writes=JUDGEMENTS, build=build_judging)
+POINTWISE = MapStage(name="pointwise", version=1, reads=READS, writes=JUDGEMENTS, build=build_judging)

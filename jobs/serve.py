@@ -1,0 +1,35 @@
+"""Serve every reward model of a run until interrupted: `python jobs/serve.py RUN [--config FILE] [port=8001 ...]`."""
+
+import argparse
+import os
+import sys
+
+from dt2it_ray.engine.session import ray_session
+from dt2it_ray.errors import Dt2itError
+from dt2it_ray.pipeline.models import models_of
+from dt2it_ray.serving.app import serve_forever
+from dt2it_ray.serving.settings import ServeSettings
+from dt2it_ray.settings import load_settings
+from dt2it_ray.store.files import Folder
+
+
+def main() -> int:
+    """Exit code of the job: 0 stopped on request, 1 the server failed, 2 bad usage or config."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", metavar="RUN", help="a run's folder, e.g. runs/demo")
+    parser.add_argument("--config", default=os.devnull, help="YAML file of ServeSettings; without it all defaults")
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings that replace the file's")
+    typed = parser.parse_args()
+    try:
+        settings = load_settings(ServeSettings, typed.config, typed.overrides)
+        models = models_of(Folder(typed.run))
+        with ray_session():
+            serve_forever(models, settings)
+    except Dt2itError as error:
+        print(f"serve: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

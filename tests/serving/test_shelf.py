@@ -1,0 +1,61 @@
+"""Which models a replica holds, and how a mixed batch is told apart."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dt2it_ray.models.protocols import Conversation
+from dt2it_ray.serving.replica import Shelf, score_by_model
+from tests.serving.fakes import FakeScorer, fake_reward, write_fake_model
+
+A, B = (Conversation(({"role": "assistant", "content": text},), ()) for text in ("A", "a longer B"))
+EXPLODES = Conversation(({"role": "assistant", "content": "explode"},), ())
+
+
+class Counting:
+    """Opens fake models and remembers which."""
+
+    def __init__(self) -> None:
+        self.opened: list[str] = []
+
+    def __call__(self, folder: str) -> FakeScorer:
+        self.opened.append(Path(folder).name)
+        return FakeScorer(folder)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> dict[str, str]:
+    return {name: write_fake_model(tmp_path / name, bias) for name, bias in (("m0", 0.0), ("m1", 10.0), ("m2", 20.0))}
+
+
+def test_the_least_recently_used_model_makes_room(folders: dict[str, str]) -> None:
+    opened = Counting()
+    shelf = Shelf(folders, opened, room=2)
+    shelf.fill()
+    shelf.take("m0")
+    shelf.take("m2")
+    shelf.take("m0")
+    shelf.take("m1")
+    assert opened.opened == ["m0", "m1", "m2", "m1"]
+
+
+def test_a_mixed_batch_is_one_call_of_each_model(folders: dict[str, str]) -> None:
+    shelf = Shelf(folders, FakeScorer, room=1)
+    readings = score_by_model(shelf, [("m0", A), ("m1", B), ("m0", B), ("m1", A), ("m0", A)])
+    assert readings == [
+        ("fingerprint-of-m0", fake_reward(A, 0)),
+        ("fingerprint-of-m1", fake_reward(B, 10)),
+        ("fingerprint-of-m0", fake_reward(B, 0)),
+        ("fingerprint-of-m1", fake_reward(A, 10)),
+        ("fingerprint-of-m0", fake_reward(A, 0)),
+    ]
+    sizes = {name: Path(folder, "batches.jsonl").read_text() for name, folder in folders.items() if name != "m2"}
+    assert {name: json.loads(text) for name, text in sizes.items()} == {"m0": 3, "m1": 2}
+
+
+def test_a_failing_model_leaves_the_others_alone(folders: dict[str, str]) -> None:
+    shelf = Shelf({**folders, "missing": "/nowhere"}, FakeScorer, room=3)
+    readings = score_by_model(shelf, [("m0", EXPLODES), ("m1", A), ("missing", A), ("m0", A)])
+    assert readings[1] == ("fingerprint-of-m1", fake_reward(A, 10))
+    assert [type(readings[place]) for place in (0, 2, 3)] == [RuntimeError, FileNotFoundError, RuntimeError]
