@@ -4,8 +4,6 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pydantic import Field
@@ -21,15 +19,15 @@ RUN_NAME = "training"
 class TrainPlacement(Settings):
     """Where and how fast a training runs. Workers, threads and micro-batch size change rounding, nothing else."""
 
-    workers: int = Field(1, ge=1)
-    cpus: float = Field(1, gt=0)
+    workers: int = Field(default=1, ge=1)
+    cpus: float = Field(default=1, gt=0)
     """CPU cores of each worker; also its threads."""
-    gpus: float = Field(0, ge=0)
+    gpus: float = Field(default=0, ge=0)
     """GPUs of each worker: 0 or 1."""
-    micro_batch_pairs: int = Field(16, ge=1)
+    micro_batch_pairs: int = Field(default=16, ge=1)
     """Most pairs of one forward pass of a worker."""
-    checkpoint_every_steps: int = Field(50, ge=1)
-    max_failures: int = Field(3, ge=0)
+    checkpoint_every_steps: int = Field(default=50, ge=1)
+    max_failures: int = Field(default=3, ge=0)
     """How often a training whose worker died is started again from its last checkpoint."""
     gradient_checkpointing: bool = False
     """Compute activations twice to save memory."""

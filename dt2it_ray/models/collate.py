@@ -84,7 +84,9 @@ class Encoder:
         parts = [part for message in messages for part in _parts(message)]
         places = sum(part["type"] == "image" for part in parts)
         if places != len(images):
-            return Dropped(DropReason.IMAGE_MISSING, f"{places} image places in the messages, {len(images)} images given")
+            return Dropped(
+                DropReason.IMAGE_MISSING, f"{places} image places in the messages, {len(images)} images given"
+            )
         for part in parts:
             found = next((token for token in self._special if token in part.get("text", "")), None)
             if found is not None:

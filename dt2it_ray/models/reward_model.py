@@ -69,7 +69,9 @@ class RewardModel(nn.Module):
         """Image features and deepstack features for every image token, each distinct image computed once."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze_vision):
             seen = self.backbone.get_image_features(batch.patches, batch.grids, return_dict=True)
-        return gather(seen.pooler_output, batch.shown), [gather(layer, batch.shown) for layer in seen.deepstack_features]
+        return gather(seen.pooler_output, batch.shown), [
+            gather(layer, batch.shown) for layer in seen.deepstack_features
+        ]
 
 
 def gather(features: Any, shown: tuple[int, ...]) -> torch.Tensor:

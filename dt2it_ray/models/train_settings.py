@@ -15,19 +15,19 @@ class TrainSettings(Settings):
     between them up to rounding only. With the same three, the same settings give the same bytes.
     """
 
-    epochs: int = Field(1, ge=1)
+    epochs: int = Field(default=1, ge=1)
     """Passes over the pairs."""
-    global_batch_pairs: int = Field(512, ge=1)
+    global_batch_pairs: int = Field(default=512, ge=1)
     """Pairs of one optimizer step, over all workers and micro-batches."""
-    learning_rate: float = Field(1e-5, gt=0)
+    learning_rate: float = Field(default=1e-5, gt=0)
     """Peak of the cosine schedule."""
-    warmup: float = Field(0.1, ge=0, le=1)
+    warmup: float = Field(default=0.1, ge=0, le=1)
     """Share of the steps over which the learning rate rises from 0."""
-    weight_decay: float = Field(0.0, ge=0)
+    weight_decay: float = Field(default=0.0, ge=0)
     """AdamW's decay of matrices; norms are spared. Unpublished: the default of common trainers."""
-    beta2: float = Field(0.999, gt=0, lt=1)
+    beta2: float = Field(default=0.999, gt=0, lt=1)
     """AdamW's second-moment decay. Unpublished: the default of common trainers."""
-    max_grad_norm: float = Field(1.0, gt=0)
+    max_grad_norm: float = Field(default=1.0, gt=0)
     """Gradients are scaled down to this norm. Unpublished: the default of common trainers."""
     zero_stage: Literal[0, 1, 2, 3] = 2
     """What DeepSpeed ZeRO splits over the workers: optimizer state (1), gradients too (2), weights too (3)."""

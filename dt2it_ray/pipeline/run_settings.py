@@ -22,7 +22,7 @@ class RunSettings(Settings):
     """Folder or object storage URI under which runs are kept."""
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """The run's folder under `root`. The same name resumes."""
-    iterations: int = Field(2, ge=0, le=99)
+    iterations: int = Field(default=2, ge=0, le=99)
     """Rounds of curation after the base model. The paper reports 2."""
     raw_baseline: bool = True
     """Also train one model on the trusted pairs plus the noisy pool as it is, for comparison."""

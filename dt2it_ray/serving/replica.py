@@ -62,7 +62,7 @@ def score_by_model(shelf: Shelf, batch: Sequence[tuple[str, Conversation]]) -> l
             model = shelf.take(name)
             rewards = model.score([batch[place][1] for place in mine])
             readings |= {place: (model.fingerprint, reward) for place, reward in zip(mine, rewards, strict=True)}
-        except Exception as error:  # noqa: BLE001 (whatever it is, it belongs to this model's requests only)
+        except Exception as error:
             logger.error("model %s failed on %d conversations", name, len(mine), exc_info=error)
             readings |= dict.fromkeys(mine, error)
     return [readings[place] for place in range(len(batch))]

@@ -17,7 +17,7 @@ from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Workplace
 class GenerateSettings(Settings):
     """How candidates are drawn: all of a prompt from the same model, so that style carries no label."""
 
-    samples: int = Field(4, ge=2)
+    samples: int = Field(default=4, ge=2)
     """Answers drawn per prompt (K of the paper, about 4). Equal texts count once."""
     sampling: SamplingSettings = SamplingSettings()
     backbone: Backbone | None = None

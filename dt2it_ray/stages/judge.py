@@ -28,7 +28,7 @@ class JudgeSettings(Settings):
     """All answers of a prompt in one reply, or one reply per answer."""
     annotator: AnnotatorSettings = AnnotatorSettings()
     """The simulated annotator of the embedded world."""
-    attempts: int = Field(3, ge=1, le=10)
+    attempts: int = Field(default=3, ge=1, le=10)
     """Requests per reply before it is given up (arXiv 2604.19544: 3)."""
     weight_tolerance: float = Field(WEIGHT_TOLERANCE, ge=0, le=0.5)
     """How far the criterion weights may sum from 1."""

@@ -22,11 +22,11 @@ from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Workplace
 class RejudgeSettings(Settings):
     """Who judges the doubted pairs."""
 
-    judges: int = Field(2, ge=1)
+    judges: int = Field(default=2, ge=1)
     """How many judges (J of the paper). Each sees every pair in both orders."""
     annotator: AnnotatorSettings = AnnotatorSettings()
     """The simulated annotators of the embedded world; each has errors of its own."""
-    attempts: int = Field(3, ge=1, le=10)
+    attempts: int = Field(default=3, ge=1, le=10)
     """Requests per reply before it counts as invalid."""
     weight_tolerance: float = Field(WEIGHT_TOLERANCE, ge=0, le=0.5)
     """How far the criterion weights may sum from 1."""

@@ -105,19 +105,19 @@ Stage = MapStage | GatherStage | LoadStage | ExportStage | TrainStage
 class Placement(Settings):
     """Where and how fast a step runs. Never fingerprinted: no value here may change a row."""
 
-    engine: str = Field("local", pattern="^(local|ray)$")
+    engine: str = Field(default="local", pattern="^(local|ray)$")
     """`local` runs in this process, `ray` on Ray Data actors."""
-    workers: int = Field(1, ge=1)
+    workers: int = Field(default=1, ge=1)
     """Fewest actors of a pool (they start at once), or training workers."""
-    max_workers: int = Field(0, ge=0)
+    max_workers: int = Field(default=0, ge=0)
     """Most actors of an autoscaling pool; 0 means `workers`."""
-    cpus: float = Field(1, ge=0)
+    cpus: float = Field(default=1, ge=0)
     """CPU cores of each worker."""
-    gpus: float = Field(0, ge=0)
+    gpus: float = Field(default=0, ge=0)
     """GPUs of each worker; above 0 the model runs on cuda."""
-    batch_rows: int = Field(64, ge=1)
+    batch_rows: int = Field(default=64, ge=1)
     """Most rows of one call of the stage's function."""
-    max_dropped: float = Field(1.0, ge=0, le=1)
+    max_dropped: float = Field(default=1.0, ge=0, le=1)
     """The step fails when more than this share of its rows is dropped. Raising it and running again loses nothing."""
 
 

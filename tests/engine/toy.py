@@ -56,7 +56,7 @@ def list_numbers(tables: Mapping[str, pa.Table], settings: Count) -> Outcome:
     return Outcome(pa.table({"id": [f"{n:06d}" for n in numbers], "n": numbers}, schema=NUMBERS))
 
 
-def build_doubling(settings: Doubling, place: Workplace):  # noqa: ANN201
+def build_doubling(settings: Doubling, place: Workplace):
     def double(batch: pa.Table) -> Outcome:
         numbers = batch["n"].to_pylist()
         if settings.raise_at in numbers:
@@ -72,7 +72,7 @@ def build_doubling(settings: Doubling, place: Workplace):  # noqa: ANN201
     return double
 
 
-def build_sum(settings: Count, place: Workplace):  # noqa: ANN201
+def build_sum(settings: Count, place: Workplace):
     return lambda batch: Outcome(pa.table({"id": batch["id"], "double": pc.add(batch["n"], batch["double"])}))
 
 
@@ -90,7 +90,11 @@ def index_step(n: int = 1000, backwards: bool = False) -> Step:
 def double_step(rows: Step, engine: str = "local", batch_rows: int = 64, workers: int = 1, **settings: object) -> Step:
     placement = Placement(engine=engine, batch_rows=batch_rows, workers=workers)
     return Step(
-        name="double", stage=DOUBLE, settings=Doubling(**settings), inputs={"rows": rows}, placement=placement  # pyright: ignore[reportArgumentType]
+        name="double",
+        stage=DOUBLE,
+        settings=Doubling(**settings),
+        inputs={"rows": rows},
+        placement=placement,  # pyright: ignore[reportArgumentType]
     )
 
 

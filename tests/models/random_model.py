@@ -17,7 +17,12 @@ SPECIAL = [
     "<|image_pad|>",
     "<|video_pad|>",
 ]
-CORPUS = ("How many red circles are in the image?", "There are three red circles.", "图中有几个圆?", "system user assistant")
+CORPUS = (
+    "How many red circles are in the image?",
+    "There are three red circles.",
+    "图中有几个圆?",
+    "system user assistant",
+)
 
 TEMPLATE = """{%- for message in messages -%}
 {{- '<|im_start|>' + message.role + '\\n' -}}

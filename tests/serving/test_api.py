@@ -6,8 +6,6 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.serving.chats import chat, data_url, png, question
-from tests.serving.fakes import fake_reward
 
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.schema import DropReason
@@ -16,6 +14,8 @@ from dt2it_ray.serving.api import Scored, build_api
 from dt2it_ray.serving.auth import token_digest
 from dt2it_ray.serving.refusal import Refusal
 from dt2it_ray.serving.settings import Limits, ServeSettings
+from tests.serving.chats import chat, data_url, png, question
+from tests.serving.fakes import fake_reward
 
 TOKEN = "correct-horse"
 SETTINGS = ServeSettings(request_timeout_s=0.3, limits=Limits(max_body_bytes=20_000, max_conversations=3))

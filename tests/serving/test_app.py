@@ -10,10 +10,9 @@ import httpx
 import pytest
 
 from dt2it_ray.data.chat import reward_messages
-from dt2it_ray.errors import ConfigError, StageFailed, StoreError
+from dt2it_ray.errors import ConfigError, StoreError
 from dt2it_ray.models.protocols import Conversation
 from dt2it_ray.serving.app import Server, start
-from dt2it_ray.serving.auth import TOKEN_VARIABLE
 from dt2it_ray.serving.settings import Limits, ServeSettings
 from tests.serving.chats import chat, data_url, png, question
 from tests.serving.fakes import fake_reward, write_fake_model

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from tests.serving.chats import answer, chat, data_url, image_part, png, question
 
 from dt2it_ray.data.chat import REWARD_SYSTEM, reward_messages
 from dt2it_ray.models.protocols import Conversation
@@ -12,6 +11,7 @@ from dt2it_ray.serving.conversations import conversations_of
 from dt2it_ray.serving.protocol import parse_request
 from dt2it_ray.serving.refusal import Refusal
 from dt2it_ray.serving.settings import Limits
+from tests.serving.chats import answer, chat, data_url, image_part, png, question
 
 RED, BLUE = png(colour="red"), png(colour="blue")
 

@@ -4,10 +4,10 @@ import json
 import math
 
 import pytest
-from tests.serving.chats import answer, chat, question
 
 from dt2it_ray.serving.protocol import model_list, parse_request, reply, sigmoid
 from dt2it_ray.serving.refusal import Refusal
+from tests.serving.chats import answer, chat, question
 
 
 def refused(request: object) -> Refusal:

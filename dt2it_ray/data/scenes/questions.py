@@ -45,4 +45,3 @@ def sample_questions(scene: Scene, seed: int | str, language: str, number: int) 
         queues = [queue for queue in queues if queue]
         questions += [ask(scene, queue.pop(), language, draw.randrange(8)) for queue in queues]
     return questions[:number]
-

@@ -11,9 +11,7 @@ NUMBERS = ("1", "2", "3", "4", "5", "6")
 _ZH = {
     **dict(zip(COLOURS, ("红色", "绿色", "蓝色", "黄色", "紫色", "橙色"), strict=True)),
     **dict(zip(SHAPES, ("圆形", "方形", "三角形", "星形"), strict=True)),
-    **dict(
-        zip(PLACES, ("左上角", "上方", "右上角", "左边", "中间", "右边", "左下角", "下方", "右下角"), strict=True)
-    ),
+    **dict(zip(PLACES, ("左上角", "上方", "右上角", "左边", "中间", "右边", "左下角", "下方", "右下角"), strict=True)),
     **dict(zip(NUMBERS, "一二三四五六", strict=True)),
     "object": "物体",
     "bar": "柱子",
