@@ -136,7 +136,8 @@ def save_reward_model(model: RewardModel, encoder: Encoder, config: RewardConfig
     os.makedirs(draft)
     state = {f"model.{name}": value for name, value in model.backbone.state_dict().items()}
     state[HEAD] = model.score.weight
-    state = {name: value.detach().to("cpu", DTYPES[config.dtype]).contiguous() for name, value in state.items()}
+    # Cloned: DeepSpeed makes the weights views of one flat buffer, which safetensors refuses to write.
+    state = {name: value.detach().to("cpu", DTYPES[config.dtype]).clone() for name, value in state.items()}
     save_torch_state_dict(state, draft)
     _save_backbone_config(model, config, draft)
     encoder.tokenizer.save_pretrained(draft)

@@ -33,7 +33,8 @@ class TrainJob:
     """Name of the reward model, e.g. `iter-01/voter-0`."""
     base: str
     """Folder of the checkpoint to start from."""
-    pairs_path: str
+    pairs_paths: tuple[str, ...]
+    """Parquet part files of the pairs, in order."""
     rows_paths: tuple[tuple[str, ...], ...]
     """See `open_training_rows`."""
     output: str
@@ -72,7 +73,7 @@ def train(job: TrainJob, session: Session) -> None:
     """
     torch.set_num_threads(job.threads)
     settings = job.settings
-    rows = open_training_rows(job.pairs_path, job.rows_paths)
+    rows = open_training_rows(job.pairs_paths, job.rows_paths)
     schedule = Schedule(
         len(rows), settings.epochs, settings.global_batch_pairs, job.micro_batch_pairs, session.world_size
     )

@@ -80,14 +80,16 @@ class TrainingRows:
         return self._answers["text"][int(row)].as_py()
 
 
-def open_training_rows(pairs_path: str, rows_paths: Sequence[Sequence[str]]) -> TrainingRows:
-    """The rows that a pairs file needs. Each entry of `rows_paths` is one part: a Parquet file with prompt_id, images,
-    question, and `answers` (list of struct<answer_id, text>) in the same file or in a second one with a prompt_id.
+def open_training_rows(pairs_paths: Sequence[str], rows_paths: Sequence[Sequence[str]]) -> TrainingRows:
+    """The rows that the part files of a table of pairs need, sorted by pair_id.
+
+    Each entry of `rows_paths` is one part: a Parquet file with prompt_id, images, question, and `answers` (list of
+    struct<answer_id, text>) in the same file or in a second one with a prompt_id.
 
     Raises:
         InputError: see `TrainingRows`.
     """
-    pairs = pq.read_table(pairs_path).sort_by([("pair_id", "ascending")])
+    pairs = pa.concat_tables(pq.read_table(path) for path in pairs_paths).sort_by([("pair_id", "ascending")])
     wanted = pc.unique(pairs["prompt_id"])
     prompts, answers = [], []
     for files in rows_paths:

@@ -11,6 +11,27 @@ Fates = Mapping[str, int]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Construction:
+    """The counts of the start: trusted pairs and the first model. None where the run does not tell."""
+
+    model: str
+    prompts: int | None
+    answered: int | None
+    """Prompts with at least two distinct answers."""
+    listwise: int | None
+    pointwise: int | None
+    compared: int | None
+    """Comparisons of two answers that both judges scored."""
+    agreed: int | None
+    pairs: int | None
+    t2i: int | None
+    t2i_first: int | None
+    """Text-to-image rows that show the preferred image first."""
+    trusted: int | None
+    """Pairs that the first model is trained on."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Round:
     """The counts of one iteration, as its picture shows them."""
 
@@ -21,8 +42,8 @@ class Round:
     doubted: int
     consistent: Fates
     rejudged: Fates
-    constructed: int
-    t2i: int
+    trusted: int
+    """Constructed and text-to-image pairs, merged with what survives of the pool."""
     merged: int
 
 
@@ -49,14 +70,31 @@ class Tally:
 
 @dataclass(frozen=True, kw_only=True)
 class Truth:
-    """What became of planted errors: `wrong` labels planted, `caught` of them, among `touched` pairs in all."""
+    """What became of the pairs of a source whose planted truth is known; `source` is empty for all of them."""
 
     name: str
     source: str
     pairs: int
     wrong: int
-    caught: int
-    touched: int
+    """Labels that are wrong on purpose."""
+    repaired: int
+    """Wrong labels that were flipped."""
+    removed: int
+    """Wrong labels whose pair was dropped."""
+    spoilt: int
+    """Right labels that were flipped."""
+    lost: int
+    """Right labels whose pair was dropped."""
+
+    @property
+    def caught(self) -> int:
+        """Wrong labels that were flipped or dropped."""
+        return self.repaired + self.removed
+
+    @property
+    def touched(self) -> int:
+        """Pairs that were flipped or dropped."""
+        return self.caught + self.spoilt + self.lost
 
     @property
     def recall(self) -> float | None:
@@ -68,13 +106,26 @@ class Truth:
         """Share of the flipped or dropped pairs whose label was wrong."""
         return self.caught / self.touched if self.touched else None
 
+    @property
+    def noise_before(self) -> float | None:
+        """Share of wrong labels in the pool as it came."""
+        return self.wrong / self.pairs if self.pairs else None
+
+    @property
+    def noise_after(self) -> float | None:
+        """Share of wrong labels among the pairs that were not dropped, in their final direction."""
+        left = self.pairs - self.removed - self.lost
+        return (self.wrong - self.caught + self.spoilt) / left if left else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
     """One noisy pair with its evidence. `labelled` and `other` are the answers as the source labelled them."""
 
+    fate: str
     pair_id: str
     source: str
+    category: str
     action: str
     rule: str
     images: Sequence[bytes]
@@ -110,6 +161,16 @@ class StepLine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """Rows that one step refused for one reason, with what was wrong with the first of them."""
+
+    step: str
+    reason: str
+    rows: int
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportContent:
     """Everything on the page. `summary` is the content of summary.json; empty sequences leave a section out."""
 
@@ -118,6 +179,8 @@ class ReportContent:
     steps: Sequence[StepLine]
     settings: Mapping[str, Any]
     provenance: Mapping[str, Any]
+    refusals: Sequence[Refusal] = ()
+    construction: Construction | None = None
     rounds: Sequence[Round] = ()
     constructed_strengths: pa.ChunkedArray = field(default_factory=lambda: pa.chunked_array([], pa.float64()))
     pool_strengths: Sequence[Strengths] = ()

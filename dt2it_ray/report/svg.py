@@ -20,7 +20,6 @@ def picture(width: float, height: float, description: str, *children: str, class
         "svg",
         tag("title", description),
         *children,
-        xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {_plain(width)} {_plain(height)}",
         role="img",
         aria_label=description,

@@ -9,7 +9,8 @@ from dt2it_ray.data.scenes.scene import Scene
 from dt2it_ray.data.scenes.wording import bare_values, claims_in
 
 _SENTENCE = re.compile(r"[.!?\n。！？]+")
-_BASE = {"right": 8.0, "wrong": 2.0, "missing": 1.0}
+BASE = {"right": 8.0, "wrong": 2.0, "missing": 1.0}
+"""Quality of an answer without extra claims, by what its main claim is."""
 _GAIN = {"right": 0.5, "wrong": 0.25, "missing": 0.25}
 _COST = {"right": 2.0, "wrong": 0.75, "missing": 0.5}
 MOST_EXTRAS = 2
@@ -35,7 +36,7 @@ def grade(scene: Scene, question: Question, answer: str) -> Grade:
         main = "right" if all(holds(scene, question.claim(value)) for value in values) else "wrong"
     right = sum(holds(scene, claim) for claim in extras)
     wrong = len(extras) - right
-    quality = _BASE[main] + _GAIN[main] * min(right, MOST_EXTRAS) - _COST[main] * min(wrong, MOST_EXTRAS)
+    quality = BASE[main] + _GAIN[main] * min(right, MOST_EXTRAS) - _COST[main] * min(wrong, MOST_EXTRAS)
     return Grade(main, right, wrong, max(0.0, min(10.0, quality)))
 
 

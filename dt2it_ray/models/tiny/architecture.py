@@ -1,6 +1,9 @@
 """The shape of the tiny model: Qwen3-VL's own classes at about 2.6 M parameters."""
 
-from transformers import PreTrainedTokenizerFast, Qwen3VLConfig
+from pathlib import Path
+
+import torch
+from transformers import PreTrainedTokenizerFast, Qwen3VLConfig, Qwen3VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from dt2it_ray.data.scenes.render import SIDE
@@ -14,7 +17,7 @@ HEADS = 4
 
 def tiny_config(tokenizer: PreTrainedTokenizerFast) -> Qwen3VLConfig:
     """The configuration that fits the tokenizer. The vocabulary is padded to a multiple of 64."""
-    special = {token: tokenizer.convert_tokens_to_ids(token) for token in tokenizer.get_added_vocab()}
+    special = tokenizer.get_added_vocab()
     config = Qwen3VLConfig(
         text_config={**_text_config(), "vocab_size": -(-len(tokenizer) // 64) * 64},
         vision_config=_vision_config(),
@@ -24,6 +27,7 @@ def tiny_config(tokenizer: PreTrainedTokenizerFast) -> Qwen3VLConfig:
         vision_end_token_id=special["<|vision_end|>"],
         tie_word_embeddings=True,
     )
+    assert config.text_config is not None
     # vLLM's CPU platform reads the architecture of the text part.
     config.text_config.architectures = ["Qwen3ForCausalLM"]
     config.text_config.eos_token_id = special["<|im_end|>"]
@@ -42,6 +46,16 @@ def image_processor() -> Qwen2VLImageProcessorPil:
         image_std=[0.5, 0.5, 0.5],
         size={"shortest_edge": pixels, "longest_edge": pixels},
     )
+
+
+def save_tiny(model: torch.nn.Module, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Write everything that transformers needs to open the model, with weights rounded to bfloat16."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rounded = Qwen3VLForConditionalGeneration(tiny_config(tokenizer))
+    rounded.load_state_dict(model.state_dict())
+    rounded.to(torch.bfloat16).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    image_processor().save_pretrained(folder)
 
 
 def _text_config() -> dict:

@@ -80,7 +80,8 @@ def pad(lessons: Sequence[Lesson], encoded: Sequence[tuple[np.ndarray, np.ndarra
     scenes = [scene for each in lessons for scene in each.scenes]
     grids = torch.tensor([[1, GRID, GRID]] * len(scenes))
     arrays = (tokens, labels, positions, patches(scenes))
-    return Batch(*(torch.from_numpy(array) for array in arrays), grids)
+    ids, learned_ids, places, pixels = (torch.from_numpy(array) for array in arrays)
+    return Batch(ids, learned_ids, places, pixels, grids)
 
 
 def rotary_positions(is_image: np.ndarray) -> np.ndarray:

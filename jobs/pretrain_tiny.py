@@ -1,0 +1,45 @@
+"""Make the tiny Qwen3-VL of the package anew: teach it, save it, examine it, write its card.
+
+python jobs/pretrain_tiny.py OUTPUT [--device cuda] [--loaders 8] [key=value...]
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import torch
+
+from dt2it_ray.models.tiny.architecture import save_tiny
+from dt2it_ray.models.tiny.exam import examine, write_card
+from dt2it_ray.models.tiny.pretrain import PretrainSettings, lesson_tokenizer, pretrain
+from dt2it_ray.settings import parse_overrides
+
+TOLD_EVERY, SAVED_EVERY = 100, 500
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("output", type=Path, help="folder for the model")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--loaders", type=int, default=1, help="processes that make lessons")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings, e.g. lessons=20000")
+    given = parser.parse_args()
+    settings = parse_overrides(PretrainSettings, given.overrides)
+    tokenizer = lesson_tokenizer(settings)
+    began = time.monotonic()
+
+    def watch(step: int, loss: float, model: torch.nn.Module) -> None:
+        if step % TOLD_EVERY == 0:
+            print(f"step {step}/{settings.steps()}, loss {loss:.3f}, {time.monotonic() - began:.0f} s", flush=True)
+        if step % SAVED_EVERY == 0:
+            save_tiny(model, tokenizer, given.output)
+
+    model = pretrain(settings, tokenizer, given.device, given.loaders, watch)
+    spent = time.monotonic() - began
+    save_tiny(model, tokenizer, given.output)
+    write_card(given.output, settings, examine(given.output, device=given.device), f"{spent / 60:.0f} min on {given.device}")
+    print((given.output / "README.md").read_text())
+
+
+if __name__ == "__main__":
+    main()
