@@ -1,12 +1,14 @@
 """Serve every reward model of a run until interrupted: `python jobs/serve.py RUN [--config FILE] [port=8001 ...]`."""
 
 import argparse
+import json
 import os
 import sys
 
 from dt2it_ray.engine.session import ray_session
 from dt2it_ray.errors import Dt2itError
 from dt2it_ray.pipeline.models import models_of
+from dt2it_ray.pipeline.run_record import read_run
 from dt2it_ray.serving.app import serve_forever
 from dt2it_ray.serving.settings import ServeSettings
 from dt2it_ray.settings import load_settings
@@ -21,8 +23,10 @@ def main() -> int:
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings that replace the file's")
     typed = parser.parse_args()
     try:
-        settings = load_settings(ServeSettings, typed.config, typed.overrides)
-        models = models_of(Folder(typed.run))
+        run = Folder(typed.run)
+        as_scored = json.dumps(read_run(run).settings.get("score", {}))
+        settings = load_settings(ServeSettings, typed.config, [f"score={as_scored}", *typed.overrides])
+        models = models_of(run)
         with ray_session():
             serve_forever(models, settings)
     except Dt2itError as error:

@@ -6,31 +6,12 @@ import shutil
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import Field
-
 from dt2it_ray.errors import Dt2itError, StageFailed
-from dt2it_ray.settings import Settings
+from dt2it_ray.stages.stage import TrainPlacement
 
 CHECKPOINTS = "checkpoints"
 """Ray Train's folder inside the output folder; removed when the model is there."""
 RUN_NAME = "training"
-
-
-class TrainPlacement(Settings):
-    """Where and how fast a training runs. Workers, threads and micro-batch size change rounding, nothing else."""
-
-    workers: int = Field(default=1, ge=1)
-    cpus: float = Field(default=1, gt=0)
-    """CPU cores of each worker; also its threads."""
-    gpus: float = Field(default=0, ge=0)
-    """GPUs of each worker: 0 or 1."""
-    micro_batch_pairs: int = Field(default=16, ge=1)
-    """Most pairs of one forward pass of a worker."""
-    checkpoint_every_steps: int = Field(default=50, ge=1)
-    max_failures: int = Field(default=3, ge=0)
-    """How often a training whose worker died is started again from its last checkpoint."""
-    gradient_checkpointing: bool = False
-    """Compute activations twice to save memory."""
 
 
 def run_training(job: Mapping[str, Any], placement: TrainPlacement) -> str:

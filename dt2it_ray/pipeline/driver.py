@@ -9,13 +9,14 @@ from typing import Any
 
 from dt2it_ray.engine.session import ray_session
 from dt2it_ray.engine.telemetry import Bars, Lines, PeakMemory, Reporter
+from dt2it_ray.models.backbones import find_backbone
 from dt2it_ray.pipeline.plan import plan_run
 from dt2it_ray.pipeline.report_pages import write_report
 from dt2it_ray.pipeline.run_settings import RunSettings
 from dt2it_ray.pipeline.run_step import run_step
 from dt2it_ray.pipeline.step_state import State, finished, step_state
 from dt2it_ray.pipeline.summary import summarise
-from dt2it_ray.stages.stage import Step, TrainStage
+from dt2it_ray.stages.stage import Step, TrainPlacement
 from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Manifest
 from dt2it_ray.store.provenance import capture_provenance
@@ -32,7 +33,7 @@ def run_loop(settings: RunSettings) -> dict[str, Any]:
         StageFailed, StoreError: a step failed; the same call resumes behind what is sealed.
     """
     run = Folder(settings.folder())
-    steps = plan_run(settings)
+    steps = plan_run(settings, find_backbone(settings.backbone))
     for step in steps:
         finished(step, run)
     if not run.exists(RUN_FILE):
@@ -74,7 +75,8 @@ def _do_steps(steps: Sequence[Step], run: Folder, reporter: Reporter) -> dict[st
 
 
 def _needs_ray(step: Step) -> bool:
-    return isinstance(step.stage, TrainStage) or step.placement.engine == "ray"
+    placement = step.placement
+    return isinstance(placement, TrainPlacement) or placement.engine == "ray"
 
 
 def _line(manifest: Manifest) -> str:

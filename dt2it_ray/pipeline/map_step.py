@@ -10,7 +10,7 @@ from dt2it_ray.engine.part_work import Beside, MapWork
 from dt2it_ray.engine.telemetry import Reporter
 from dt2it_ray.errors import StageFailed
 from dt2it_ray.pipeline.step_files import data_folder
-from dt2it_ray.stages.stage import GatherStage, LoadStage, MapStage, Step, TrainStage, Workplace
+from dt2it_ray.stages.stage import GatherStage, LoadStage, MapStage, Placement, Step, TrainStage, Workplace
 from dt2it_ray.store.files import ROWS_PER_SLICE, Folder
 from dt2it_ray.store.manifest import Counts, Manifest, PartFile
 from dt2it_ray.store.parts import Receipt, Seal, sealed_parts, total
@@ -37,14 +37,18 @@ def do_map(step: Step, stage: MapStage, run: Folder, inputs: Mapping[str, Manife
 
 
 def _events(step: Step, work: MapWork, todo: Mapping[str, int]) -> Iterator[Receipt | Seal]:
-    if step.placement.engine == "local":
+    placement = step.placement
+    assert isinstance(placement, Placement)
+    if placement.engine == "local":
         return local.map_parts(work, todo)
     from dt2it_ray.engine import ray_map
 
-    return ray_map.map_parts(work, todo, step.placement)
+    return ray_map.map_parts(work, todo, placement)
 
 
 def _map_work(step: Step, stage: MapStage, run: Folder, inputs: Mapping[str, Manifest]) -> MapWork:
+    placement = step.placement
+    assert isinstance(placement, Placement)
     tables = {name: source for name, source in step.inputs.items() if not isinstance(source.stage, TrainStage)}
     columns = _columns_by_input(stage, step, tables)
     beside = tuple(
@@ -63,17 +67,18 @@ def _map_work(step: Step, stage: MapStage, run: Folder, inputs: Mapping[str, Man
         for name, source in step.inputs.items()
         if isinstance(source.stage, TrainStage)
     }
-    device = "cuda" if step.placement.gpus else "cpu"
     return MapWork(
         step=step.name,
         stage=stage,
         settings=step.settings,
-        workplace=Workplace(folders=folders, device=device, threads=max(1, int(step.placement.cpus))),
+        workplace=Workplace(
+            folders=folders, device="cuda" if placement.gpus else "cpu", threads=max(1, int(placement.cpus))
+        ),
         rows=data_folder(run, tables["rows"]),
         row_columns=columns["rows"],
         beside=beside,
         output=data_folder(run, step),
-        batch_rows=step.placement.batch_rows,
+        batch_rows=placement.batch_rows,
     )
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from dt2it_ray.models.backbones import Backbone
 from dt2it_ray.pipeline.run_settings import RunSettings
 from dt2it_ray.settings import Settings
-from dt2it_ray.stages import construct, curate, evaluate, labels, score, t2i, train, world
-from dt2it_ray.stages.stage import PART_ROWS, Stage, Step
+from dt2it_ray.stages import construct, curate, evaluate, labels, rejudge, score, t2i, train, world
+from dt2it_ray.stages.stage import PART_ROWS, NoSettings, Stage, Step, TrainStage
 
 RAW = "raw_baseline"
 
@@ -16,18 +17,20 @@ class Planner:
     """Collects steps in order. A step's placement comes from the settings, by stage name."""
 
     settings: RunSettings
+    backbone: Backbone
     steps: list[Step] = field(default_factory=list)
 
     def add(
         self, name: str, stage: Stage, settings: Settings, inputs: Mapping[str, Step], part_rows: int = PART_ROWS
     ) -> Step:
         """Append a step and return it, so that later steps can read it."""
+        training = self.settings.training
         step = Step(
             name=name,
             stage=stage,
             settings=settings,
             inputs=inputs,
-            placement=self.settings.placement_of(stage.name),
+            placement=training if isinstance(stage, TrainStage) else self.settings.placement_of(stage.name),
             part_rows=part_rows,
         )
         self.steps.append(step)
@@ -47,14 +50,15 @@ class Base:
     benchmarks: Step
 
 
-def plan_run(settings: RunSettings) -> tuple[Step, ...]:
+def plan_run(settings: RunSettings, backbone: Backbone) -> tuple[Step, ...]:
     """All steps of a run, each after the steps it reads."""
-    return tuple(step for iteration in range(settings.iterations + 1) for step in plan_iteration(settings, iteration))
+    iterations = range(settings.iterations + 1)
+    return tuple(step for iteration in iterations for step in plan_iteration(settings, backbone, iteration))
 
 
-def plan_iteration(settings: RunSettings, iteration: int) -> tuple[Step, ...]:
+def plan_iteration(settings: RunSettings, backbone: Backbone, iteration: int) -> tuple[Step, ...]:
     """The steps of one iteration; iteration 0 makes the trusted pairs, the base model and the raw-data baseline."""
-    planner = Planner(settings)
+    planner = Planner(settings, backbone)
     base = _plan_base(planner)
     model = _plan_start(planner, base)
     for current in range(1, iteration + 1):
@@ -63,20 +67,11 @@ def plan_iteration(settings: RunSettings, iteration: int) -> tuple[Step, ...]:
     return tuple(planner.steps)
 
 
-def model_steps(settings: RunSettings) -> dict[str, Step]:
-    """Every reward model of a run by name: `raw_baseline`, `iter-00`, `iter-01/voter-0`, `iter-01`, ..."""
-    models = {step.name.removesuffix("/train"): step for step in plan_run(settings) if step.stage is train.TRAIN}
-    for iteration in range(1, settings.iterations + 1):
-        models[f"iter-{iteration:02d}/voter-0"] = models[f"iter-{iteration - 1:02d}"]
-    return dict(sorted(models.items()))
-
-
 def _plan_base(planner: Planner) -> Base:
     settings = planner.settings
     made = world.plan_world(planner.add, settings.world)
-    candidates = planner.add(
-        "construct/generate", construct.GENERATE, settings.construct.generate, {"rows": made.distill}
-    )
+    generate = settings.construct.generate.model_copy(update={"backbone": planner.backbone})
+    candidates = planner.add("construct/generate", construct.GENERATE, generate, {"rows": made.distill})
     judged = {"rows": made.distill, "candidates": candidates}
     listwise = planner.add("construct/listwise", construct.LISTWISE, settings.construct.listwise, judged)
     pointwise = planner.add("construct/pointwise", construct.POINTWISE, settings.construct.pointwise, judged)
@@ -87,9 +82,7 @@ def _plan_base(planner: Planner) -> Base:
         {"listwise": listwise, "pointwise": pointwise, "rows": made.distill},
     )
     sides = planner.add("t2i/sides", t2i.ASSIGN_SIDES, settings.t2i, {"rows": made.t2i})
-    t2i_rows = planner.add(
-        "t2i/prompts", t2i.REFORMULATE, t2i.ReformulateSettings(), {"rows": made.t2i, "sides": sides}
-    )
+    t2i_rows = planner.add("t2i/prompts", t2i.REFORMULATE, NoSettings(), {"rows": made.t2i, "sides": sides})
     return Base(
         rows={
             "rows/construct": made.distill,
@@ -98,9 +91,9 @@ def _plan_base(planner: Planner) -> Base:
             "rows/open": made.open,
         },
         constructed=constructed,
-        t2i=planner.add("t2i/pairs", labels.LABELS, labels.LabelSettings(), {"rows": t2i_rows}),
+        t2i=planner.add("t2i/pairs", labels.LABELS, NoSettings(), {"rows": t2i_rows}),
         pool_rows=made.open,
-        pool=planner.add("open/pairs", labels.LABELS, labels.LabelSettings(), {"rows": made.open}),
+        pool=planner.add("open/pairs", labels.LABELS, NoSettings(), {"rows": made.open}),
         benchmarks=made.benchmarks,
     )
 
@@ -124,31 +117,30 @@ def _plan_curation(planner: Planner, base: Base, before: Step, iteration: int) -
         for voter, model in enumerate(voters)
     }
     flips = planner.add(f"{here}/flips", curate.FLIP, settings.flip, {"pairs": base.pool, **scores})
-    step_1 = _plan_merge(planner, f"{here}/consistency/pairs", base, {"pairs/open": flips})
+    voted = planner.add(f"{here}/voted", curate.TAKE_VOTED, NoSettings(), {"flips": flips})
+    step_1 = _plan_merge(planner, f"{here}/consistency/pairs", base, {"pairs/open": voted})
     checker = _plan_train(planner, f"{here}/consistency", base, step_1, seed=0)
     check = _plan_score(planner, f"{here}/score-consistency", base.pool_rows, checker)
-    doubted = planner.add(
-        f"{here}/doubted", curate.SELECT_DOUBTED, curate.NoSettings(), {"flips": flips, "scores": check}
-    )
+    doubted = planner.add(f"{here}/doubted", curate.SELECT_DOUBTED, NoSettings(), {"flips": flips, "scores": check})
     votes = planner.add(
-        f"{here}/rejudge", curate.REJUDGE, settings.rejudge, {"rows": base.pool_rows, "doubted": doubted}
+        f"{here}/rejudge", rejudge.REJUDGE, settings.rejudge, {"rows": base.pool_rows, "doubted": doubted}
     )
     decisions = planner.add(
         f"{here}/decisions", curate.DECIDE, settings.decide, {"flips": flips, "scores": check, "votes": votes}
     )
-    survivors = planner.add(f"{here}/survivors", curate.SURVIVE, curate.NoSettings(), {"decisions": decisions})
+    survivors = planner.add(f"{here}/survivors", curate.SURVIVE, NoSettings(), {"decisions": decisions})
     merged = _plan_merge(planner, f"{here}/pairs", base, {"pairs/open": survivors})
     return _plan_model(planner, here, base, merged, seed=0)
 
 
 def _plan_merge(planner: Planner, name: str, base: Base, noisy: Mapping[str, Step]) -> Step:
     inputs = {"pairs/construct": base.constructed, "pairs/t2i": base.t2i, **noisy}
-    return planner.add(name, curate.MERGE, curate.NoSettings(), inputs)
+    return planner.add(name, curate.MERGE, NoSettings(), inputs)
 
 
 def _plan_train(planner: Planner, model: str, base: Base, pairs: Step, seed: int) -> Step:
-    settings = planner.settings.train
-    settings = settings.model_copy(update={"seed": settings.seed + seed})
+    how = planner.settings.train
+    settings = train.FitSettings(backbone=planner.backbone, train=how.model_copy(update={"seed": how.seed + seed}))
     sources = {name.removeprefix("pairs/") for name in pairs.inputs}
     rows = {name: step for name, step in base.rows.items() if name.partition("/")[2] in sources}
     return planner.add(f"{model}/train", train.TRAIN, settings, {"pairs": pairs, **rows})

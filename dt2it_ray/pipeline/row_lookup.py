@@ -25,6 +25,16 @@ def rows_where(
     return found
 
 
+def ids_with_prefix(run: Folder, manifest: Manifest, column: str, prefix: str) -> list[str]:
+    """Values of an id column of a finished step that start with `prefix`, sorted."""
+    data = run.child(f"{manifest.step}/{manifest.fingerprint}")
+    found: list[str] = []
+    for file in manifest.files:
+        keys = data.read_table(file.name, [column])[column]
+        found += keys.filter(pc.starts_with(keys, prefix)).to_pylist()
+    return sorted(found)
+
+
 def refusals_of(run: Folder, manifest: Manifest, keys: Collection[str]) -> Iterator[dict]:
     """The rows of a step's `dropped` tables whose key is one of `keys`."""
     if not manifest.counts.dropped:

@@ -10,13 +10,13 @@ from dt2it_ray.settings import Settings
 from dt2it_ray.stages.construct import ConstructSettings
 from dt2it_ray.stages.curate import CurateSettings
 from dt2it_ray.stages.evaluate import EvaluateSettings
-from dt2it_ray.stages.stage import Placement
+from dt2it_ray.stages.stage import Placement, TrainPlacement
 from dt2it_ray.stages.t2i import SideSettings
 from dt2it_ray.stages.world import WorldSettings
 
 
 class RunSettings(Settings):
-    """A run of the whole loop. `root`, `name` and `placement` bear no identity; all else is fingerprinted by step."""
+    """A run of the whole loop. `root`, `name`, `placement` and `training` bear no identity; all else is fingerprinted by step."""
 
     root: str = "runs"
     """Folder or object storage URI under which runs are kept."""
@@ -26,6 +26,8 @@ class RunSettings(Settings):
     """Rounds of curation after the base model. The paper reports 2."""
     raw_baseline: bool = True
     """Also train one model on the trusted pairs plus the noisy pool as it is, for comparison."""
+    backbone: str = "tiny"
+    """The checkpoint that answers prompts and that reward models start from: `tiny` (shipped) or a folder."""
     world: WorldSettings = WorldSettings()
     """The embedded world that stands in for outside data."""
     construct: ConstructSettings = ConstructSettings()
@@ -41,7 +43,9 @@ class RunSettings(Settings):
     evaluate: EvaluateSettings = EvaluateSettings()
     """How benchmark figures are computed."""
     placement: dict[str, Placement] = Field(default_factory=dict)
-    """Where steps run, by stage name (`score`, `train`, ...); `default` for stages not named."""
+    """Where map steps run, by stage name (`score`, `generate`, ...); `default` for stages not named."""
+    training: TrainPlacement = TrainPlacement()
+    """Where reward models are trained."""
 
     def folder(self) -> str:
         """Path or URI of the run."""

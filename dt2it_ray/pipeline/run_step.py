@@ -9,6 +9,7 @@ from dt2it_ray.pipeline.map_step import Made, do_map
 from dt2it_ray.pipeline.step_files import data_folder
 from dt2it_ray.pipeline.step_state import finished
 from dt2it_ray.pipeline.table_step import do_export, do_gather, do_load
+from dt2it_ray.pipeline.train_step import do_train
 from dt2it_ray.stages.stage import ExportStage, GatherStage, LoadStage, MapStage, Step, TrainStage
 from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Counts, Manifest, write_manifest
@@ -56,11 +57,7 @@ def _do(step: Step, run: Folder, inputs: Mapping[str, Manifest], reporter: Repor
         case ExportStage():
             return do_export(step, step.stage, run, inputs, reporter)
         case TrainStage():
-            return _train(step, step.stage, run, inputs, reporter)
-
-
-def _train(step: Step, stage: TrainStage, run: Folder, inputs: Mapping[str, Manifest], reporter: Reporter) -> Made:
-    raise NotImplementedError
+            return do_train(step, run, inputs, reporter)
 
 
 def _input(source: Step, run: Folder) -> Manifest:

@@ -23,9 +23,10 @@ def do_gather(step: Step, stage: GatherStage, run: Folder, inputs: Mapping[str, 
 
 
 def do_load(step: Step, stage: LoadStage, run: Folder, reporter: Reporter) -> Made:
-    """Read the outside files of the input named `files` and seal their rows."""
+    """Read the outside files of all inputs and seal their rows."""
     reporter.start(step.name, 0, 0)
-    outcomes = stage.load(data_folder(run, step.inputs["files"]), step.settings)
+    folders = {name: data_folder(run, source) for name, source in step.inputs.items()}
+    outcomes = stage.load(folders, step.settings)
     return _seal_outcomes(step, stage.writes, data_folder(run, step), outcomes)
 
 

@@ -36,14 +36,13 @@ class Series:
     values: np.ndarray
 
 
-def accuracy_plot(title: str, measured: Sequence[Measured], low: float) -> Markup:
-    """One dot with whiskers per model, on a scale from `low` to 1; a dashed rule runs through the first model."""
+def accuracy_plot(title: str, measured: Sequence[Measured], low: float, reference: float | None = None) -> Markup:
+    """One dot with whiskers per model, on a scale from `low` to 1; a dashed rule marks the `reference`."""
     left, bottom = 104.0, 12 + ROW * len(measured)
     scale = Scale(low, 1.0, left, WIDTH - 48)
     parts = [horizontal_axis(scale, 8, bottom)]
-    if measured:
-        first = scale.at(measured[0].value)
-        parts.append(line(first, 8, first, bottom, "reference"))
+    if reference is not None:
+        parts.append(line(scale.at(reference), 8, scale.at(reference), bottom, "reference"))
     parts += [_dot(point, scale, 12 + ROW * (index + 0.5)) for index, point in enumerate(measured)]
     told = ", ".join(f"{p.label} {p.value:.3f} ({p.low:.3f} to {p.high:.3f})" for p in measured)
     return picture(WIDTH, bottom + 22, f"Accuracy on {title}: {told}", *parts)
@@ -79,10 +78,16 @@ def histogram_plot(description: str, x_label: str, series: Sequence[Series], mar
     if edges[0] < 0 < edges[-1]:
         parts.append(line(across.at(0), top, across.at(0), bottom, "zero"))
     if mark is not None:
-        x = across.at(mark)
-        parts.append(line(x, top - 4, x, bottom, "mark") + text(x - 4, top + 4, f"{mark:.2f}", "mark-label", "end"))
+        parts.append(_mark(across.at(mark), top, bottom, f"threshold {mark:.2f}"))
     parts.append(text((44 + WIDTH - 12) / 2, bottom + 34, x_label, "label", "middle"))
     return picture(WIDTH, bottom + 42, description, *parts)
+
+
+def _mark(x: float, top: float, bottom: float, words: str) -> Markup:
+    """A labelled rule; its words stand on the side that has room."""
+    leftwards = x > WIDTH / 2
+    label = text(x - 5 if leftwards else x + 5, top - 4, words, "mark-label", "end" if leftwards else "start")
+    return line(x, top - 12, x, bottom, "mark") + label
 
 
 def _edges(values: np.ndarray) -> np.ndarray:

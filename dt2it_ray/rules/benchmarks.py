@@ -3,13 +3,13 @@
 import re
 from collections.abc import Callable
 
+from dt2it_ray.data.formats import mm_rlhf_rewardbench, multimodal_rewardbench, vl_rewardbench
+
 VL_HALLUCINATION = ("RLAIF", "RLHF", "hallucination")
 VL_REASONING = ("mathverse", "mmmu")
 
-MM_RLHF_CATEGORIES = ("mcq", "long", "short", "safety", "video")
 
-
-def vl_reward_bench_category(item: str, released: str = "") -> str:
+def vl_rewardbench_category(item: str, released: str = "") -> str:
     """By the id up to its first `_` or `-`, case-sensitive: cal.py of vl-rewardbench/VL_RewardBench.
 
     An id without separator is its own prefix. What is neither hallucination nor reasoning is general.
@@ -20,7 +20,7 @@ def vl_reward_bench_category(item: str, released: str = "") -> str:
     return "reasoning" if prefix in VL_REASONING else "general"
 
 
-def multimodal_reward_bench_category(item: str, released: str) -> str:
+def multimodal_rewardbench_category(item: str, released: str) -> str:
     """The released category; safety and reasoning are split by the id: 2_get_accuracy.py of multimodal_rewardbench."""
     if released == "safety":
         return "safety/bias" if item.lower().startswith("pairs") else "safety/toxicity"
@@ -29,7 +29,7 @@ def multimodal_reward_bench_category(item: str, released: str) -> str:
     return released
 
 
-def mm_rlhf_reward_bench_category(item: str, released: str) -> str:
+def mm_rlhf_rewardbench_category(item: str, released: str) -> str:
     """The first component of the image or video path, which the reader gives as the released category.
 
     The official script looks for a category anywhere in the path and so errs on `/runs/short-run/mcq/x.png`.
@@ -38,8 +38,8 @@ def mm_rlhf_reward_bench_category(item: str, released: str) -> str:
 
 
 CATEGORY_RULES: dict[str, Callable[[str, str], str]] = {
-    "vl_reward_bench": vl_reward_bench_category,
-    "multimodal_reward_bench": multimodal_reward_bench_category,
-    "mm_rlhf_reward_bench": mm_rlhf_reward_bench_category,
+    vl_rewardbench.NAME: vl_rewardbench_category,
+    multimodal_rewardbench.NAME: multimodal_rewardbench_category,
+    mm_rlhf_rewardbench.NAME: mm_rlhf_rewardbench_category,
 }
 """By benchmark: (the row's own id, the category in the file) -> the category of the official score."""

@@ -34,7 +34,8 @@ class Scored:
 class Backend(Protocol):
     """The models behind the routes. `score` raises Refusal when they are too busy or unavailable."""
 
-    names: list[str]
+    @property
+    def names(self) -> Sequence[str]: ...
 
     async def score(self, model: str, conversations: Sequence[Conversation]) -> Scored: ...
 
@@ -77,8 +78,7 @@ async def _reward(request: Request, backend: Backend, limits: Limits) -> Respons
         raise Refusal(404, "model_not_found", detail, "model")
     conversations = await asyncio.to_thread(conversations_of, asked, limits)
     scored = await backend.score(asked.model, conversations)
-    field = "conversations" if asked.conversations is not None else "answers"
-    logits = [_logit(reward, f"{field}[{index}]") for index, reward in enumerate(scored.rewards)]
+    logits = [_logit(reward, asked.place_of(index)) for index, reward in enumerate(scored.rewards)]
     content = reply(asked.model, scored.fingerprint, logits).model_dump_json()
     return Response(content, media_type="application/json")
 

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 
 import ray
 from ray import serve
-from ray.serve.config import BackpressureConfig, HTTPOptions
-from ray.serve.schema import ApplicationStatus, LoggingConfig
+from ray.serve.config import HTTPOptions
+from ray.serve.schema import ApplicationStatus, ApplicationStatusOverview, LoggingConfig
 
 from dt2it_ray.errors import ConfigError, StageFailed, StoreError
 from dt2it_ray.serving.address import free_port, is_loopback, url_of
 from dt2it_ray.serving.auth import TOKEN_VARIABLE, new_token, token_digest, token_from_environment
-from dt2it_ray.serving.refusal import RETRY_AFTER_S
-from dt2it_ray.serving.replica import Ingress, RewardModels
+from dt2it_ray.serving.placement import build_application
 from dt2it_ray.serving.settings import ServeSettings
 from dt2it_ray.store.files import Folder
 
@@ -53,7 +52,7 @@ def start(models: Mapping[str, str], settings: ServeSettings) -> Server:
     chosen = token_from_environment()
     token = chosen or new_token()
     port = free_port(settings.host, settings.port)
-    application = _application(models, settings, token_digest(token))
+    application = build_application(models, settings, token_digest(token))
     try:
         _listen(settings, port)
         target = serve.RunTarget(application, name=APP_NAME, route_prefix="/")
@@ -75,36 +74,6 @@ def serve_forever(models: Mapping[str, str], settings: ServeSettings) -> None:
             print("Finishing running requests ...", flush=True)
     finally:
         server.stop()
-
-
-def _application(models: Mapping[str, str], settings: ServeSettings, digest: bytes) -> serve.Application:
-    """Groups of models, each a deployment, behind one ingress."""
-    names = list(models)
-    size = settings.models_per_replica
-    groups = [names[first : first + size] for first in range(0, len(names), size)]
-    deployments = [
-        RewardModels.options(
-            name=f"models-{index}",
-            num_replicas=settings.replicas,
-            max_ongoing_requests=settings.max_ongoing_requests,
-            max_queued_requests=settings.max_queued_requests,
-            # A checkpoint that cannot be loaded will not load a second time either.
-            max_constructor_retry_count=1,
-            ray_actor_options={"num_cpus": settings.cpus_per_replica, "num_gpus": settings.gpus_per_replica},
-        ).bind({name: models[name] for name in group}, settings)
-        for index, group in enumerate(groups)
-    ]
-    # The ingress takes in whatever the groups can hold and a few more, so that it is the one to say "queue full".
-    room = len(groups) * (settings.replicas * settings.max_ongoing_requests + settings.max_queued_requests)
-    ingress = Ingress.options(
-        num_replicas=settings.ingress_replicas,
-        max_ongoing_requests=room + settings.max_queued_requests,
-        max_queued_requests=settings.max_queued_requests,
-        backpressure_config=BackpressureConfig(status_code=429, retry_after_s=RETRY_AFTER_S),
-        ray_actor_options={"num_cpus": 0},
-    )
-    group_of = {name: index for index, group in enumerate(groups) for name in group}
-    return ingress.bind(deployments, group_of, settings, digest)
 
 
 def _listen(settings: ServeSettings, port: int) -> None:
@@ -131,7 +100,7 @@ def _wait_until_running(timeout_s: float) -> None:
     )
 
 
-def _reason(state: serve.schema.ApplicationStatusOverview) -> str:
+def _reason(state: ApplicationStatusOverview) -> str:
     """The last line of the first failed deployment's message: the exception itself, without its traceback."""
     messages = [deployment.message for deployment in state.deployments.values()] + [state.message]
     lines = [line.strip() for message in messages if "rror" in message for line in message.splitlines()]

@@ -25,6 +25,8 @@ def conversations_of(request: RewardRequest, limits: Limits) -> list[Conversatio
         Refusal: status 400 for an image that is not a data: URL, 413 when a limit is passed, 422 for turns that are
             no conversation with a final answer and for images that cannot be decoded.
     """
+    if request.messages is not None:
+        return [_conversation(request.messages, "messages", limits)]
     if request.conversations is not None:
         _require_count(len(request.conversations), limits.max_conversations, "conversations")
         return [

@@ -1,6 +1,7 @@
 """What the native protocol says: the shapes of a reward request and of its reply."""
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -55,19 +56,27 @@ class ChatConversation(_Strict):
 
 
 class RewardRequest(_Strict):
-    """Conversations to score with one model: whole ones, or several answers to a shared prompt."""
+    """What to score with one model: one conversation, a list of them, or several answers to a shared prompt."""
 
     model: str
+    messages: list[ChatTurn] | None = None
     conversations: list[ChatConversation] | None = None
     prompt: list[ChatTurn] | None = None
     answers: list[str] | None = None
 
     @model_validator(mode="after")
     def _one_form(self) -> "RewardRequest":
-        shared = (self.prompt is not None, self.answers is not None)
-        if shared not in ((True, True), (False, False)) or (self.conversations is not None) is any(shared):
-            raise ValueError("give either `conversations`, or `prompt` with `answers`")
+        fields = ("messages", "conversations", "prompt", "answers")
+        given = tuple(name for name in fields if getattr(self, name) is not None)
+        if given not in (("messages",), ("conversations",), ("prompt", "answers")):
+            raise ValueError("give one of: `messages`; `conversations`; `prompt` with `answers`")
         return self
+
+    def place_of(self, index: int) -> str:
+        """The path in the request of what its reward `index` belongs to."""
+        if self.messages is not None:
+            return "messages"
+        return f"conversations[{index}]" if self.conversations is not None else f"answers[{index}]"
 
 
 class Reward(BaseModel):
@@ -125,7 +134,7 @@ def sigmoid(logit: float) -> float:
     return math.exp(logit) / (1 + math.exp(logit))
 
 
-def model_list(names: list[str], created: int) -> dict[str, Any]:
+def model_list(names: Sequence[str], created: int) -> dict[str, Any]:
     """The models of the server in the OpenAI list shape. `created` is when the server started, in Unix seconds."""
     entries = [{"id": name, "object": "model", "created": created, "owned_by": "dt2it_ray"} for name in names]
     return {"object": "list", "data": entries}

@@ -10,11 +10,12 @@ from typing import Any
 from fastapi import FastAPI
 from ray import serve
 from ray.exceptions import RayActorError
-from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
+from ray.serve.exceptions import DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.models.protocols import Conversation, Scorer
+from dt2it_ray.serving.admission import Admission
 from dt2it_ray.serving.api import Scored, build_api
 from dt2it_ray.serving.refusal import Refusal
 from dt2it_ray.serving.settings import ServeSettings
@@ -26,7 +27,10 @@ Reading = tuple[str, float | Dropped]
 
 
 class Shelf:
-    """Models of a run by name, loaded at first use; the least recently used one makes room for another."""
+    """Models of a run by name, loaded at first use; the least recently used one makes room for another.
+
+    Names of one folder (`iter-00` is also `iter-01/voter-0`) share one model in memory.
+    """
 
     def __init__(self, folders: Mapping[str, str], open_model: Callable[[str], Scorer], room: int) -> None:
         self.folders, self._open_model, self._room = folders, open_model, room
@@ -34,17 +38,19 @@ class Shelf:
 
     def take(self, name: str) -> Scorer:
         """The model `name`, in memory."""
-        if name not in self._loaded:
+        folder = self.folders[name]
+        if folder not in self._loaded:
             # Room is made first: a large model fits only once the other has left the memory.
             while len(self._loaded) >= self._room:
                 self._loaded.popitem(last=False)
-            self._loaded[name] = self._open_model(self.folders[name])
-        self._loaded.move_to_end(name)
-        return self._loaded[name]
+            self._loaded[folder] = self._open_model(folder)
+        self._loaded.move_to_end(folder)
+        return self._loaded[folder]
 
     def fill(self) -> None:
         """Load as many models as there is room for, so that first requests need not wait."""
-        for name in list(self.folders)[: self._room]:
+        names = {folder: name for name, folder in self.folders.items()}
+        for name in list(names.values())[: self._room]:
             self.take(name)
 
 
@@ -68,7 +74,7 @@ def score_by_model(shelf: Shelf, batch: Sequence[tuple[str, Conversation]]) -> l
     return [readings[place] for place in range(len(batch))]
 
 
-@serve.deployment
+@serve.deployment()
 class RewardModels:
     """A replica that holds some models of a run. Conversations of concurrent requests share batches."""
 
@@ -83,10 +89,8 @@ class RewardModels:
         """Rewards of one request's conversations by the model `name`."""
         entries = [(name, conversation) for conversation in conversations]
         readings = await asyncio.gather(*(self._score_one(entry) for entry in entries))
-        for reading in readings:
-            if isinstance(reading, Exception):
-                raise reading
-        return Scored(readings[0][0], [reward for _, reward in readings])
+        fingerprints, rewards = zip(*map(_checked, readings), strict=True)
+        return Scored(fingerprints[0], list(rewards))
 
     @serve.batch
     async def _score_one(self, batch: list[tuple[str, Conversation]]) -> list[Reading | Exception]:
@@ -94,7 +98,7 @@ class RewardModels:
         return await asyncio.to_thread(score_by_model, self._shelf, batch)
 
 
-@serve.deployment
+@serve.deployment()
 @serve.ingress()
 class Ingress:
     """The HTTP face of a run: checks requests and passes their conversations to the replicas of their model."""
@@ -103,22 +107,32 @@ class Ingress:
         self, groups: Sequence[DeploymentHandle], group_of: Mapping[str, int], settings: ServeSettings, digest: bytes
     ) -> None:
         self.names = list(group_of)
-        self._handles = {name: groups[index] for name, index in group_of.items()}
+        doors = [Admission(settings.requests_per_group) for _ in groups]
+        self._groups = {name: (groups[index], doors[index]) for name, index in group_of.items()}
         self._settings, self._digest = settings, digest
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return build_api(self, self._settings, self._digest)
 
     async def score(self, model: str, conversations: Sequence[Conversation]) -> Scored:
-        """Rewards by the model `model`; Refusal when its replicas are busy (429) or gone (503)."""
+        """Rewards by the model `model`.
+
+        Raises:
+            Refusal: status 429 when too many requests wait for it, 503 when its process is gone.
+        """
+        group, door = self._groups[model]
         try:
-            return await self._handles[model].score.remote(model, conversations)
-        except BackPressureError:
-            detail = f"too many requests wait for {model} (limit {self._settings.max_queued_requests}); try again later"
-            raise Refusal(429, "queue_full", detail) from None
+            with door.place(model):
+                return await group.score.remote(model, conversations)
         except (RayActorError, DeploymentUnavailableError):
             detail = f"the process that holds {model} stopped and is being started again; try again later"
             raise Refusal(503, "model_unavailable", detail) from None
+
+
+def _checked(reading: Reading | Exception) -> Reading:
+    if isinstance(reading, Exception):
+        raise reading
+    return reading
 
 
 def _opener(settings: ServeSettings) -> Callable[[str], Scorer]:

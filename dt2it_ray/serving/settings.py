@@ -32,7 +32,7 @@ class ServeSettings(Settings):
     scorer: str = Field(default="dt2it_ray.models.torch_scorer:TorchScorer", pattern=r"^[\w.]+:\w+$")
     """`module:callable` that returns a Scorer, called as `scorer(folder, settings=..., device=..., threads=...)`."""
     score: ScoreSettings = ScoreSettings()
-    """Precision, rounding and limits. Served rewards equal the run's score table when its score steps used the same."""
+    """Precision, rounding and limits. `dt2it serve` takes the run's own, so that rewards equal its score table."""
     models_per_replica: int = Field(default=32, ge=1)
     """Models that share one process. 1 gives every model a deployment of its own: right for large ones."""
     loaded_models: int = Field(default=32, ge=1)
@@ -52,7 +52,7 @@ class ServeSettings(Settings):
     max_ongoing_requests: int = Field(default=64, ge=1)
     """Requests that a replica works on at once; their conversations share batches."""
     max_queued_requests: int = Field(default=128, ge=1)
-    """Requests that wait for a group of models when its replicas are busy; more are refused with status 429."""
+    """Requests that wait for a group of models while its replicas are busy; more are refused with status 429."""
     request_timeout_s: float = Field(default=60, gt=0)
     """A request that takes longer is given up with status 503. Counted from its first byte."""
     start_timeout_s: float = Field(default=600, gt=0)
@@ -63,6 +63,11 @@ class ServeSettings(Settings):
     def device(self) -> str:
         """Where the models run."""
         return "cuda" if self.gpus_per_replica > 0 else "cpu"
+
+    @property
+    def requests_per_group(self) -> int:
+        """Most requests for one group of models that an ingress lets in, those being scored included."""
+        return self.replicas * self.max_ongoing_requests + self.max_queued_requests
 
     @property
     def threads(self) -> int:

@@ -1,17 +1,21 @@
 """How debiased pairs are made: candidates from one model, two judges, pairs where both agree (arXiv 2604.19544)."""
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 from pydantic import Field
 
 from dt2it_ray.data.chat import user_turn
 from dt2it_ray.data.dropped import Dropped, dropped_table
 from dt2it_ray.data.ids import answer_id
-from dt2it_ray.data.schema import CANDIDATES, PROMPTS, DropReason
+from dt2it_ray.data.schema import CANDIDATES, JUDGEMENTS, PAIRS, PROMPTS, DropReason
 from dt2it_ray.models.backbones import Backbone
 from dt2it_ray.models.model_settings import SamplingSettings
 from dt2it_ray.models.protocols import GenerationRequest, Generator
+from dt2it_ray.rules.pairing import form_pairs
 from dt2it_ray.settings import Settings
-from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Workplace
+from dt2it_ray.stages.judge import JudgeSettings
+from dt2it_ray.stages.stage import BatchFn, GatherStage, MapStage, Outcome, Workplace
 
 
 class GenerateSettings(Settings):
@@ -22,6 +26,22 @@ class GenerateSettings(Settings):
     sampling: SamplingSettings = SamplingSettings()
     backbone: Backbone | None = None
     """The model that answers; filled in from the run's `backbone`."""
+
+
+class PairSettings(Settings):
+    """Which of the agreed comparisons become pairs."""
+
+    max_pairs: int = Field(default=0, ge=0)
+    """Most pairs of one prompt, drawn without regard to their strength; 0 keeps all (arXiv 2604.19544)."""
+
+
+class ConstructSettings(Settings):
+    """The four steps of the construction of debiased pairs."""
+
+    generate: GenerateSettings = GenerateSettings()
+    listwise: JudgeSettings = JudgeSettings(mode="listwise")
+    pointwise: JudgeSettings = JudgeSettings(mode="pointwise")
+    pairs: PairSettings = PairSettings()
 
 
 def build_generation(settings: GenerateSettings, place: Workplace) -> BatchFn:
@@ -66,4 +86,24 @@ GENERATE = MapStage(
     reads=pa.schema([PROMPTS.field(name) for name in ("prompt_id", "images", "question")]),
     writes=CANDIDATES,
     build=build_generation,
+)
+
+
+def pair_candidates(tables: Mapping[str, pa.Table], settings: PairSettings) -> Outcome:
+    """Pairs of answers whose order both judges agree on, with the mean gap of their overall scores as strength."""
+    made = form_pairs(tables["listwise"], tables["pointwise"], tables["rows"], settings.max_pairs)
+    return Outcome(made.pairs, metrics=made.counts)
+
+
+JUDGED = pa.schema([JUDGEMENTS.field("prompt_id"), JUDGEMENTS.field("assessments")])
+FORM_PAIRS = GatherStage(
+    name="pairs",
+    version=1,
+    reads={
+        "listwise": JUDGED,
+        "pointwise": JUDGED,
+        "rows": pa.schema([PROMPTS.field("prompt_id"), PROMPTS.field("source")]),
+    },
+    writes=PAIRS,
+    decide=pair_candidates,
 )

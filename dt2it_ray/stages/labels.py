@@ -6,15 +6,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dt2it_ray.data.schema import PAIRS, PROMPTS
-from dt2it_ray.settings import Settings
-from dt2it_ray.stages.stage import GatherStage, Outcome
+from dt2it_ray.stages.stage import GatherStage, NoSettings, Outcome
 
 
-class LabelSettings(Settings):
-    """Nothing to set: a label is taken as its source gives it."""
-
-
-def explode_labels(tables: Mapping[str, pa.Table], settings: LabelSettings) -> Outcome:
+def explode_labels(tables: Mapping[str, pa.Table], settings: NoSettings) -> Outcome:
     """One row per label of every prompt, without a strength: nobody measured it."""
     rows = tables["rows"].combine_chunks()
     parents = pc.list_parent_indices(rows["labels"].combine_chunks())

@@ -13,7 +13,7 @@ from dt2it_ray.data.schema import DOUBTED, PROMPTS, VOTES
 from dt2it_ray.models.protocols import Judge
 from dt2it_ray.models.simulated_judge import SimulatedJudge
 from dt2it_ray.rules.rubric import WEIGHT_TOLERANCE
-from dt2it_ray.rules.votes import Verdict
+from dt2it_ray.rules.votes import Verdict, compare_shown
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.judge import Asked, ask, request_for
 from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Workplace
@@ -62,8 +62,7 @@ def _vote(judge: str, row: Mapping[str, Any], pair: Mapping[str, str], swapped: 
         verdict, evidence = Verdict.INVALID, f"{asked.reply.detail}\n{asked.reply.evidence}"
     else:
         first, second = (answer.overall for answer in asked.reply.answers)
-        seen = Verdict.of_scores(first, second)
-        verdict, evidence = (seen.swap() if swapped else seen), None
+        verdict, evidence = compare_shown(first, second, swapped), None
     return {
         "vote_id": content_id("vote", pair["pair_id"], judge, int(swapped)),
         "pair_id": pair["pair_id"],

@@ -72,12 +72,12 @@ class GatherStage:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadStage:
-    """Outside files in, rows out: `load(folder, settings)` yields outcomes in file order."""
+    """Outside files in, rows out: `load(folders by input name, settings)` yields outcomes in file order."""
 
     name: str
     version: int
     writes: pa.Schema
-    load: Callable[[Folder, Any], Iterator[Outcome]]
+    load: Callable[[Mapping[str, Folder], Any], Iterator[Outcome]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,18 +92,17 @@ class ExportStage:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainStage:
-    """Manifests in, a checkpoint folder out: `loop` runs in every training worker."""
+    """Rows in, a checkpoint folder out, by a loop that runs in every training worker."""
 
     name: str
     version: int
-    loop: Callable[[dict[str, Any]], None]
 
 
 Stage = MapStage | GatherStage | LoadStage | ExportStage | TrainStage
 
 
 class Placement(Settings):
-    """Where and how fast a step runs. Never fingerprinted: no value here may change a row."""
+    """Where and how fast a map step runs. Never fingerprinted: no value here may change a row."""
 
     engine: str = Field(default="local", pattern="^(local|ray)$")
     """`local` runs in this process, `ray` on Ray Data actors."""
@@ -121,6 +120,29 @@ class Placement(Settings):
     """The step fails when more than this share of its rows is dropped. Raising it and running again loses nothing."""
 
 
+class TrainPlacement(Settings):
+    """Where and how fast a training runs. Workers, threads and micro-batch size change rounding, nothing else."""
+
+    workers: int = Field(default=1, ge=1)
+    cpus: float = Field(default=1, gt=0)
+    """CPU cores of each worker; also its threads."""
+    gpus: float = Field(default=0, ge=0)
+    """GPUs of each worker: 0 or 1."""
+    micro_batch_pairs: int = Field(default=16, ge=1)
+    """Most pairs of one forward pass of a worker."""
+    checkpoint_every_steps: int = Field(default=50, ge=1)
+    max_failures: int = Field(default=3, ge=0)
+    """How often a training whose worker died is started again from its last checkpoint."""
+    gradient_checkpointing: bool = False
+    """Compute activations twice to save memory."""
+    max_dropped: float = Field(default=1.0, ge=0, le=1)
+    """As for other steps; a pair is dropped if its image cannot be decoded or it is too long."""
+
+
+class NoSettings(Settings):
+    """Of a stage that has nothing to set."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """One stage with its settings and inputs under a name that is also its folder: `iter-01/score-voter-0`."""
@@ -129,7 +151,7 @@ class Step:
     stage: Stage
     settings: Settings
     inputs: Mapping[str, "Step"] = field(default_factory=dict)
-    placement: Placement = field(default_factory=Placement)
+    placement: Placement | TrainPlacement = field(default_factory=Placement)
     part_rows: int = PART_ROWS
     """Rows of a part, for stages that start a new partition (gather and load); others keep their input's parts."""
 

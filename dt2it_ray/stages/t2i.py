@@ -5,14 +5,15 @@ from typing import Any
 
 import pyarrow as pa
 
+from dt2it_ray.data.chat import language_of
 from dt2it_ray.data.dropped import Dropped, dropped_table
 from dt2it_ray.data.ids import answer_id, pair_id
 from dt2it_ray.data.images import BadImage, decode
 from dt2it_ray.data.schema import PROMPTS, SIDES, T2I_ROWS, DropReason
+from dt2it_ray.data.t2i_wording import FIRST_BETTER, SECOND_BETTER, comparison_question
 from dt2it_ray.rules.position import assign_first
-from dt2it_ray.rules.t2i import FIRST_BETTER, SECOND_BETTER, comparison_question, language_of_caption
 from dt2it_ray.settings import Settings
-from dt2it_ray.stages.stage import BatchFn, GatherStage, MapStage, Outcome, Workplace
+from dt2it_ray.stages.stage import BatchFn, GatherStage, MapStage, NoSettings, Outcome, Workplace
 
 
 class SideSettings(Settings):
@@ -20,10 +21,6 @@ class SideSettings(Settings):
 
     seed: int = 42
     """Other seeds give other, equally balanced positions."""
-
-
-class ReformulateSettings(Settings):
-    """Nothing to set: the sentences of the paper."""
 
 
 def assign_sides(tables: Mapping[str, pa.Table], settings: SideSettings) -> Outcome:
@@ -34,7 +31,7 @@ def assign_sides(tables: Mapping[str, pa.Table], settings: SideSettings) -> Outc
     return Outcome(sides, metrics={"rows": rows.num_rows, "chosen_first": int(sum(first.to_pylist()))})
 
 
-def build_reformulation(settings: ReformulateSettings, place: Workplace) -> BatchFn:
+def build_reformulation(settings: NoSettings, place: Workplace) -> BatchFn:
     """A function from text-to-image rows with assigned sides to prompts with two images and one label."""
     return _reformulate
 
@@ -73,7 +70,7 @@ def reformulate_row(row: Mapping[str, Any]) -> dict[str, Any] | Dropped:
         "prompt_id": prompt,
         "source": row["source"],
         "category": "t2i",
-        "language": language_of_caption(row["caption"]),
+        "language": language_of(row["caption"]),
         "images": row["images"] if row["chosen_first"] else row["images"][::-1],
         "question": comparison_question(row["caption"]),
         "reference": None,

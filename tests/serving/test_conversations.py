@@ -62,6 +62,11 @@ def test_answers_to_a_shared_prompt_equal_whole_conversations() -> None:
     assert shared[0].images is shared[2].images
 
 
+def test_one_conversation_equals_a_list_of_one() -> None:
+    one = chat("Q", "A", data_url(RED))
+    assert convert(**one) == convert(conversations=[one])
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -121,6 +126,7 @@ def test_more_than_a_limit_is_refused_and_the_limit_itself_is_not(
     [
         ({"conversations": []}, "empty_request"),
         ({"prompt": [question("Q")], "answers": []}, "empty_request"),
+        ({"messages": []}, "no_answer"),
         ({"conversations": [{"messages": []}]}, "no_answer"),
         ({"conversations": [{"messages": [question("Q")]}]}, "no_answer"),
         ({"conversations": [{"messages": [answer("A")]}]}, "no_question"),

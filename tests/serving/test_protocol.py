@@ -75,12 +75,25 @@ def test_a_wrong_field_is_named(request_: object, param: str | None) -> None:
         {"answers": ["A"]},
         {"conversations": [chat("Q", "A")], "answers": ["A"]},
         {"conversations": [chat("Q", "A")], "prompt": [question("Q")], "answers": ["A"]},
+        {"messages": [question("Q"), answer("A")], "conversations": [chat("Q", "A")]},
     ],
 )
-def test_a_request_has_exactly_one_of_two_forms(fields: dict[str, object]) -> None:
+def test_a_request_has_exactly_one_of_three_forms(fields: dict[str, object]) -> None:
     refusal = refused({"model": "m", **fields})
     assert refusal.status == 422
-    assert "either `conversations`, or `prompt` with `answers`" in refusal.message
+    assert "give one of: `messages`; `conversations`; `prompt` with `answers`" in refusal.message
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        (chat("Q", "A"), "messages"),
+        ({"conversations": [chat("Q", "A")]}, "conversations[0]"),
+        ({"prompt": [question("Q")], "answers": ["A"]}, "answers[0]"),
+    ],
+)
+def test_every_form_names_the_place_of_a_reward(fields: dict[str, object], place: str) -> None:
+    assert parse_request(json.dumps({"model": "m", **fields}).encode()).place_of(0) == place
 
 
 def test_a_reply_repeats_every_logit_exactly_and_keeps_the_order_of_logits() -> None:

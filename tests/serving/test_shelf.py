@@ -40,6 +40,16 @@ def test_the_least_recently_used_model_makes_room(folders: dict[str, str]) -> No
     assert opened.opened == ["m0", "m1", "m2", "m1"]
 
 
+def test_two_names_of_one_folder_share_one_model(folders: dict[str, str]) -> None:
+    opened = Counting()
+    shelf = Shelf(
+        {"iter-00": folders["m0"], "iter-01": folders["m1"], "iter-01/voter-0": folders["m0"]}, opened, room=2
+    )
+    shelf.fill()
+    assert shelf.take("iter-00") is shelf.take("iter-01/voter-0")
+    assert sorted(opened.opened) == ["m0", "m1"]
+
+
 def test_a_mixed_batch_is_one_call_of_each_model(folders: dict[str, str]) -> None:
     shelf = Shelf(folders, FakeScorer, room=1)
     readings = score_by_model(shelf, [("m0", A), ("m1", B), ("m0", B), ("m1", A), ("m0", A)])

@@ -7,15 +7,6 @@ from dataclasses import dataclass
 from dt2it_ray.data.scenes.captions import caption
 from dt2it_ray.data.scenes.scene import COLOURS, SHAPES, WORDS, Bar, Scene, Thing, drawer, sample_scene
 
-T2I_INSTRUCTIONS = {
-    "en": (
-        "Both images were made from this caption: {caption}\n"
-        "Compare how well they fit the caption and how good they look. Which image is better?"
-    ),
-    "zh": "两张图片都是根据这段文字生成的：{caption}\n请比较它们与文字的一致性和图像质量。哪张图片更好？",
-}
-T2I_ANSWERS = ("Image 1 is better than Image 2.", "Image 2 is better than Image 1.")
-
 
 @dataclass(frozen=True)
 class T2iPair:
@@ -36,11 +27,6 @@ def t2i_pair(seed: int | str, language: str = "en") -> T2iPair:
     difference = draw.choice(changes)
     other = dataclasses.replace(_change(scene, difference, draw), look=draw.getrandbits(32))
     return T2iPair(caption(scene, language, seed), language, scene, other, difference)
-
-
-def t2i_question(text: str, language: str) -> str:
-    """The user's text below two images: the caption and the request to compare."""
-    return T2I_INSTRUCTIONS[language].format(caption=text)
 
 
 def _change(scene: Scene, difference: str, draw: random.Random) -> Scene:

@@ -1,18 +1,19 @@
 """What the `scene` column holds: the planted truth of a prompt, by which any answer to it can be graded."""
 
 import json
-import re
 from dataclasses import asdict, dataclass
 
 from dt2it_ray.data.scenes.claims import FAMILY, Claim, false_values
 from dt2it_ray.data.scenes.grading import BASE, Grade, grade
 from dt2it_ray.data.scenes.questions import Question
 from dt2it_ray.data.scenes.scene import Scene
+from dt2it_ray.data.t2i_wording import FIRST_BETTER, SECOND_BETTER
 from dt2it_ray.errors import InputError
 
 BETTER_IMAGE = "better_image"
 """The relation asked for by two-image rows; its value is the number of the better image, "1" or "2"."""
-_BETTER = re.compile(r"\bimage ([12]) is better\b", re.IGNORECASE)
+CHOICES = {"1": FIRST_BETTER, "2": SECOND_BETTER}
+"""The answer to a two-image question by the number of the better image."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,6 @@ class Truth:
 
 
 def _grade_choice(better: str, answer: str) -> Grade:
-    named = set(_BETTER.findall(answer))
+    named = {value for value, sentence in CHOICES.items() if sentence.lower() in answer.lower()}
     main = "missing" if not named else "right" if named == {better} else "wrong"
     return Grade(main, 0, 0, BASE[main])

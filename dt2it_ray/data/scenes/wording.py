@@ -18,7 +18,7 @@ _ZH = {
     "yes": "有",
     "no": "没有",
 }
-_EN = dict(zip(NUMBERS, ("one", "two", "three", "four", "five", "six"), strict=True))
+_EN: dict[str, str] = dict(zip(NUMBERS, ("one", "two", "three", "four", "five", "six"), strict=True))
 
 CLAIM_FORMS = {
     ("colour", "en"): ("The {subject} is {value}.", "The colour of the {subject} is {value}."),

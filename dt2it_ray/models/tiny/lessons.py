@@ -9,19 +9,21 @@ from dt2it_ray.data.scenes.captions import CAPTION_REQUESTS, caption
 from dt2it_ray.data.scenes.grading import grade
 from dt2it_ray.data.scenes.questions import Question, sample_questions
 from dt2it_ray.data.scenes.scene import Scene, drawer, sample_scene
-from dt2it_ray.data.scenes.t2i import T2I_ANSWERS, t2i_pair, t2i_question
+from dt2it_ray.data.scenes.t2i import t2i_pair
+from dt2it_ray.data.t2i_wording import FIRST_BETTER, SECOND_BETTER, comparison_question
 
 CHINESE_SHARE = 0.28
 TWO_IMAGE_SHARE = 0.14
 SYSTEM_SHARE = 0.4
 CHECK_SHARE = 0.4
 """Part of the answers that are not learned but checked: the next user turn asks whether they are right."""
-QUESTIONS = 5
+QUESTIONS = 3
 CHECKS = {
     "en": ("Is that right?", "Is this answer correct?", "Is everything in this answer true?"),
     "zh": ("对吗？", "这个回答正确吗？", "这个回答都对吗？"),
 }
 CHECK_ANSWERS = {"en": ("No.", "Yes."), "zh": ("不对。", "对。")}
+BETTER = (FIRST_BETTER, SECOND_BETTER)
 IMAGE_REQUESTS = {"en": "Describe image {number}.", "zh": "请描述第{number}张图片。"}
 
 
@@ -62,7 +64,7 @@ def _question_turns(scene: Scene, seed: int | str, language: str, doubt: float, 
         _answer_turns(scene, question, f"{seed} {place}", doubt, draw)
         for place, question in enumerate(sample_questions(scene, seed, language, QUESTIONS))
     ]
-    if draw.random() < 0.7:
+    if draw.random() < 0.5:
         request = draw.choice(CAPTION_REQUESTS[language])
         described = [Turn("user", request), Turn("assistant", caption(scene, language, seed), learned=True)]
         parts.insert(draw.randint(0, len(parts)), described)
@@ -98,13 +100,13 @@ def _two_image_turns(seed: int | str, language: str, draw: random.Random) -> tup
     scenes = (pair.fitting, pair.other) if draw.random() < 0.5 else (pair.other, pair.fitting)
     parts = []
     for better, scene in enumerate(scenes):
-        question = Turn("user", t2i_question(caption(scene, language, seed), language))
+        question = Turn("user", comparison_question(caption(scene, language, seed)))
         if draw.random() < CHECK_SHARE:
             right = draw.random() < 0.5
-            answer = Turn("assistant", T2I_ANSWERS[better if right else 1 - better])
+            answer = Turn("assistant", BETTER[better if right else 1 - better])
             parts.append([question, answer, *_check_turns(right, language, draw)])
         else:
-            parts.append([question, Turn("assistant", T2I_ANSWERS[better], learned=True)])
+            parts.append([question, Turn("assistant", BETTER[better], learned=True)])
     number = draw.randint(1, 2)
     request = IMAGE_REQUESTS[language].format(number=number)
     described = caption(scenes[number - 1], language, seed)

@@ -1,0 +1,119 @@
+"""How right a model is on each benchmark: the official figures beside intervals and length-only baselines."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from dt2it_ray.data.schema import BENCHMARK_ROWS, SCORES
+from dt2it_ray.rules.benchmarks import CATEGORY_RULES
+from dt2it_ray.rules.metrics import (
+    acc_plus,
+    bootstrap_interval,
+    credits_of,
+    length_baselines,
+    macro,
+    measure,
+    measure_by,
+)
+from dt2it_ray.settings import Settings
+from dt2it_ray.stages.stage import GatherStage, Outcome
+
+RESULTS = pa.schema(
+    [
+        ("pair_id", pa.string()),
+        ("benchmark", pa.string()),
+        ("item", pa.string()),
+        ("category", pa.string()),
+        ("group", pa.string()),
+        ("chosen", pa.float64()),
+        ("rejected", pa.float64()),
+        ("credit", pa.float64()),
+    ]
+)
+"""One benchmark pair: both rewards, and 1 for right, 0.5 for a tie, 0 for wrong, null where a reward is missing."""
+
+
+class EvaluateSettings(Settings):
+    """How figures are computed."""
+
+    level: float = Field(default=0.95, gt=0, lt=1)
+    """Coverage of the bootstrap intervals."""
+    samples: int = Field(default=10_000, ge=100)
+    """Bootstrap samples."""
+    seed: int = 0
+
+
+def evaluate(tables: Mapping[str, pa.Table], settings: EvaluateSettings) -> Outcome:
+    """A result per benchmark pair; figures by benchmark as metrics. A pair without a reward counts as wrong."""
+    rows = tables["rows"].sort_by([("prompt_id", "ascending")]).to_pylist()
+    rewards = dict(zip(*(tables["scores"][name].to_pylist() for name in ("answer_id", "score")), strict=True))
+    results, texts = [], []
+    for row in rows:
+        result, pair_texts = _result(row, rewards)
+        results.append(result)
+        texts.append(pair_texts)
+    table = pa.Table.from_pylist(results, schema=RESULTS)
+    figures = {}
+    for name in sorted(set(table["benchmark"].to_pylist())):
+        here = [place for place, result in enumerate(results) if result["benchmark"] == name]
+        figures[name] = _figures(table.take(here), [texts[place] for place in here], settings)
+    return Outcome(table, metrics=figures)
+
+
+def _result(row: Mapping[str, Any], rewards: Mapping[str, float]) -> tuple[dict[str, Any], tuple[str, str]]:
+    """The result of a benchmark row, and the texts of its chosen and rejected answer."""
+    label = row["labels"][0]
+    text_of = {answer["answer_id"]: answer["text"] for answer in row["answers"]}
+    chosen, rejected = rewards.get(label["chosen_id"]), rewards.get(label["rejected_id"])
+    credit = float(credits_of([chosen], [rejected])[0])
+    rule = CATEGORY_RULES.get(row["source"])
+    result = {
+        "pair_id": label["pair_id"],
+        "benchmark": row["source"],
+        "item": row["item"],
+        "category": rule(row["item"], row["category"]) if rule else row["category"],
+        "group": row["group"],
+        "chosen": chosen,
+        "rejected": rejected,
+        "credit": None if np.isnan(credit) else credit,
+    }
+    return result, (text_of[label["chosen_id"]], text_of[label["rejected_id"]])
+
+
+def _figures(results: pa.Table, texts: list[tuple[str, str]], settings: EvaluateSettings) -> dict[str, Any]:
+    credits = pc.fill_null(results["credit"], float("nan")).to_numpy()
+    total, by_category = measure(credits), measure_by(credits, results["category"].to_pylist())
+    lengths = length_baselines(*zip(*texts, strict=True))
+    return {
+        "accuracy": total.accuracy,
+        "interval": bootstrap_interval(credits, settings.seed, settings.level, settings.samples),
+        "n": total.pairs,
+        "correct": total.right,
+        "ties": total.tied,
+        "unscored": total.unscored,
+        "accuracy_ties_half": total.accuracy_ties_half,
+        "macro_accuracy": macro(by_category),
+        "acc_plus": acc_plus(credits, results["group"].to_pylist()),
+        "categories": {
+            name: {"n": entry.pairs, "correct": entry.right, "accuracy": entry.accuracy}
+            for name, entry in by_category.items()
+        },
+        **{name: entry.accuracy for name, entry in lengths.items()},
+    }
+
+
+READS = ("prompt_id", "source", "category", "answers", "labels", "item", "group")
+EVALUATE = GatherStage(
+    name="evaluate",
+    version=1,
+    reads={
+        "rows": pa.schema([BENCHMARK_ROWS.field(name) for name in READS]),
+        "scores": pa.schema([SCORES.field("answer_id"), SCORES.field("score")]),
+    },
+    writes=RESULTS,
+    decide=evaluate,
+)
