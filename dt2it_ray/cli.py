@@ -37,6 +37,7 @@ def run(config: Config, overrides: Overrides = None) -> None:
 @app.command()
 def plan(config: Config, overrides: Overrides = None) -> None:
     """Print the steps of a run, their fingerprints and what running would do with each; start nothing."""
+    from dt2it_ray.models.backbones import find_backbone
     from dt2it_ray.pipeline.plan import plan_run
     from dt2it_ray.pipeline.run_settings import RunSettings
     from dt2it_ray.pipeline.step_state import step_state
@@ -45,7 +46,7 @@ def plan(config: Config, overrides: Overrides = None) -> None:
 
     settings = load_settings(RunSettings, config, overrides or ())
     folder = Folder(settings.folder())
-    for step in plan_run(settings):
+    for step in plan_run(settings, find_backbone(settings.backbone)):
         typer.echo(f"{step_state(step, folder):<7} {step.fingerprint} {step.name}")
 
 

@@ -27,10 +27,18 @@ def load_settings(kind: type[SettingsT], path: str | Path, overrides: Iterable[s
         ConfigError: the file is missing or not YAML, an override has no `=`, a key is unknown (the nearest valid
             key is named) or a value is out of range.
     """
-    tree = _read_yaml(Path(path))
+    return _overridden(kind, _read_yaml(Path(path)), overrides, where=str(path))
+
+
+def settings_from_overrides(kind: type[SettingsT], overrides: Iterable[str]) -> SettingsT:
+    """The defaults of `kind` with `key=value` overrides. Raises ConfigError as `load_settings`."""
+    return _overridden(kind, {}, overrides, where="the command line")
+
+
+def _overridden(kind: type[SettingsT], tree: dict[str, Any], overrides: Iterable[str], where: str) -> SettingsT:
     for override in overrides:
         _apply_override(tree, override)
-    return parse_settings(kind, tree, where=str(path))
+    return parse_settings(kind, tree, where=where)
 
 
 def parse_settings(kind: type[SettingsT], tree: dict[str, Any], where: str) -> SettingsT:

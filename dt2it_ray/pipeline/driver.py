@@ -4,13 +4,13 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dt2it_ray.engine.session import ray_session
 from dt2it_ray.engine.telemetry import Bars, Lines, PeakMemory, Reporter
 from dt2it_ray.models.backbones import find_backbone
-from dt2it_ray.pipeline.plan import plan_run
+from dt2it_ray.pipeline.plan import iteration_name, plan_iteration
 from dt2it_ray.pipeline.report_pages import write_report
 from dt2it_ray.pipeline.run_settings import RunSettings
 from dt2it_ray.pipeline.run_step import run_step
@@ -33,19 +33,29 @@ def run_loop(settings: RunSettings) -> dict[str, Any]:
         StageFailed, StoreError: a step failed; the same call resumes behind what is sealed.
     """
     run = Folder(settings.folder())
-    steps = plan_run(settings, find_backbone(settings.backbone))
+    backbone = find_backbone(settings.backbone)
+    plan = {iteration: plan_iteration(settings, backbone, iteration) for iteration in range(settings.iterations + 1)}
+    steps = [step for iteration in plan.values() for step in iteration]
     for step in steps:
         finished(step, run)
     if not run.exists(RUN_FILE):
-        run.write(RUN_FILE, json.dumps(describe_run(settings, steps), indent=2, ensure_ascii=False).encode())
+        run.write(RUN_FILE, as_json(describe_run(settings, steps)))
     began = time.monotonic()
-    with PeakMemory() as memory, _reporter() as reporter:
-        manifests = _do_steps(steps, run, reporter)
-    wall_s = time.monotonic() - began
-    summary = summarise(run, settings, manifests, wall_s=wall_s, peak_rss_mib=memory.peak_mib)
-    run.write(SUMMARY_FILE, json.dumps(summary, indent=2, ensure_ascii=False).encode())
+    manifests: dict[str, Manifest] = {}
+    with PeakMemory() as memory, _reporter() as reporter, _session_for(steps, run):
+        for iteration, its_steps in plan.items():
+            for step in its_steps:
+                manifests[step.name] = _do_step(step, run, reporter)
+            run.write(f"{iteration_name(iteration)}/iteration.json", as_json(sum_up(settings, iteration, manifests)))
+    summary = summarise(run, settings, manifests, wall_s=time.monotonic() - began, peak_rss_mib=memory.peak_mib)
+    run.write(SUMMARY_FILE, as_json(summary))
     write_report(run, settings, summary)
     return summary
+
+
+def as_json(tree: Mapping[str, Any]) -> bytes:
+    """The tree as indented JSON for a person to read."""
+    return json.dumps(tree, indent=2, ensure_ascii=False).encode()
 
 
 def describe_run(settings: RunSettings, steps: Sequence[Step]) -> dict[str, Any]:
@@ -61,17 +71,36 @@ def _names(step: Step) -> dict[str, str]:
     return {name: source.name for name, source in step.inputs.items()}
 
 
-def _do_steps(steps: Sequence[Step], run: Folder, reporter: Reporter) -> dict[str, Manifest]:
-    manifests = {}
-    with contextlib.ExitStack() as stack:
-        if any(_needs_ray(step) and step_state(step, run) != State.SKIP for step in steps):
-            stack.enter_context(ray_session())
-        for step in steps:
-            done_before = step_state(step, run) == State.SKIP
-            manifests[step.name] = manifest = run_step(step, run, reporter)
-            if not done_before:
-                reporter.finish(_line(manifest))
-    return manifests
+def sum_up(settings: RunSettings, iteration: int, manifests: Mapping[str, Manifest]) -> dict[str, Any]:
+    """What iteration.json holds: accuracy, what became of the noisy pairs, and why the loop goes on or stops."""
+    name = iteration_name(iteration)
+    decided = manifests.get(f"{name}/decisions")
+    stops = iteration == settings.iterations
+    return {
+        "iteration": iteration,
+        "accuracy": {bench: told["accuracy"] for bench, told in manifests[f"{name}/evaluate"].metrics.items()},
+        "training_pairs": manifests[f"{name}/pairs"].counts.rows_out,
+        "decisions": decided.metrics if decided else {},
+        "next": f"stop: iterations={settings.iterations}" if stops else f"go on with {iteration_name(iteration + 1)}",
+    }
+
+
+@contextlib.contextmanager
+def _session_for(steps: Sequence[Step], run: Folder) -> Iterator[None]:
+    """Ray, if any step that is not done needs it."""
+    if not any(_needs_ray(step) and step_state(step, run) != State.SKIP for step in steps):
+        yield
+        return
+    with ray_session():
+        yield
+
+
+def _do_step(step: Step, run: Folder, reporter: Reporter) -> Manifest:
+    done_before = step_state(step, run) == State.SKIP
+    manifest = run_step(step, run, reporter)
+    if not done_before:
+        reporter.finish(_line(manifest))
+    return manifest
 
 
 def _needs_ray(step: Step) -> bool:

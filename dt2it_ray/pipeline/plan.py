@@ -50,6 +50,11 @@ class Base:
     benchmarks: Step
 
 
+def iteration_name(iteration: int) -> str:
+    """The folder of an iteration's steps, and the name of its reward model."""
+    return f"iter-{iteration:02d}"
+
+
 def plan_run(settings: RunSettings, backbone: Backbone) -> tuple[Step, ...]:
     """All steps of a run, each after the steps it reads."""
     iterations = range(settings.iterations + 1)
@@ -102,13 +107,13 @@ def _plan_start(planner: Planner, base: Base) -> Step:
     if planner.settings.raw_baseline:
         raw = _plan_merge(planner, f"{RAW}/pairs", base, {"pairs/open": base.pool})
         _plan_model(planner, RAW, base, raw, seed=0)
-    trusted = _plan_merge(planner, "iter-00/pairs", base, {})
-    return _plan_model(planner, "iter-00", base, trusted, seed=0)
+    trusted = _plan_merge(planner, f"{iteration_name(0)}/pairs", base, {})
+    return _plan_model(planner, iteration_name(0), base, trusted, seed=0)
 
 
 def _plan_curation(planner: Planner, base: Base, before: Step, iteration: int) -> Step:
     """Vote and flip, train the consistency model, re-judge what it doubts, merge, retrain (METHOD of the paper)."""
-    settings, here = planner.settings.curate, f"iter-{iteration:02d}"
+    settings, here = planner.settings.curate, iteration_name(iteration)
     voters = [before]
     for voter in range(1, settings.voters):
         voters.append(_plan_train(planner, f"{here}/voter-{voter}", base, before.inputs["pairs"], seed=voter))

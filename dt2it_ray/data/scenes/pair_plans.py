@@ -93,6 +93,4 @@ def _write(asked: Asked, plan: Plan, style: str, place: int) -> str:
     """The text in a style. All answers to a prompt speak of the same further matters, truly or not."""
     question = asked.question
     extras = pick_extras(asked.scene, question, plan.extras, asked.seed)
-    return write_answer(
-        asked.scene, question, plan.value, style, question.language, extras, f"{asked.seed} {place}"
-    )
+    return write_answer(asked.scene, question, plan.value, style, question.language, extras, f"{asked.seed} {place}")

@@ -1,0 +1,33 @@
+"""The conversation a reward model reads."""
+
+import pytest
+
+from dt2it_ray.data.chat import REWARD_SYSTEM, language_of, reward_messages, user_turn
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("How many?", "en"),
+        ("", "en"),
+        ("图中有几个圆?", "zh"),
+        ("What does 猫 mean?", "zh"),
+        ("¿Cuántos?", "en"),
+        ("こ", "en"),
+    ],
+)
+def test_one_han_character_makes_a_text_chinese(text: str, language: str) -> None:
+    assert language_of(text) == language
+
+
+def test_images_come_before_the_question() -> None:
+    assert user_turn("Q", 2)["content"] == [{"type": "image"}, {"type": "image"}, {"type": "text", "text": "Q"}]
+    assert user_turn("Q", 0)["content"] == [{"type": "text", "text": "Q"}]
+
+
+@pytest.mark.parametrize(("question", "answer", "language"), [("Q", "答", "en"), ("问", "A", "zh")])
+def test_the_question_and_not_the_answer_chooses_the_system_prompt(question: str, answer: str, language: str) -> None:
+    system, user, assistant = reward_messages(question, 1, answer)
+    assert system == {"role": "system", "content": REWARD_SYSTEM[language]}
+    assert user == user_turn(question, 1)
+    assert assistant == {"role": "assistant", "content": answer}

@@ -1,0 +1,313 @@
+"""A finished run of 33 noisy pairs whose fates are written down here, made with the store's own writers."""
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+from PIL import Image
+
+from dt2it_ray.data.dropped import Dropped, dropped_table
+from dt2it_ray.data.ids import content_id
+from dt2it_ray.data.schema import (
+    CANDIDATES,
+    DECISIONS,
+    DOUBTED,
+    JUDGEMENTS,
+    PAIRS,
+    PROMPTS,
+    SCORES,
+    SIDES,
+    VOTES,
+    DropReason,
+)
+from dt2it_ray.pipeline.run_record import read_run
+from dt2it_ray.pipeline.summary import summarise
+from dt2it_ray.settings import Settings
+from dt2it_ray.store.files import Folder
+from dt2it_ray.store.manifest import Manifest, write_manifest
+from dt2it_ray.store.parts import part_name, seal_rows, total
+
+# source, planted wrong, action, rule, number of pairs, strength of the label by the voters
+FATES = (
+    ("label_flips", True, "flipped", "consistent", 4, -1.2),
+    ("label_flips", True, "flipped", "votes", 2, -0.3),
+    ("label_flips", True, "dropped", "votes_tied", 1, 0.1),
+    ("label_flips", True, "kept", "consistent", 1, 0.4),
+    ("label_flips", False, "kept", "consistent", 10, 1.1),
+    ("label_flips", False, "kept", "votes", 1, -0.2),
+    ("label_flips", False, "flipped", "consistent", 1, -0.6),
+    ("style_bias", None, "kept", "consistent", 5, 0.8),
+    ("style_bias", None, "flipped", "votes", 1, -0.1),
+    ("clean", False, "kept", "consistent", 6, 1.4),
+    ("clean", False, "dropped", "too_few_votes", 1, -0.4),
+)
+HOSTILE = '<script>alert("A")</script>\x1b[2J'
+FLIPPED = {"flipped"}
+
+
+class Named(Settings):
+    """Just enough of a run's settings for a page."""
+
+    name: str = "demo"
+
+
+class FakeRun:
+    """A run folder that grows by finished steps."""
+
+    def __init__(self, folder: str) -> None:
+        self.run = Folder(folder)
+        self.plan: list[dict[str, Any]] = []
+
+    def add(
+        self,
+        step: str,
+        stage: str,
+        inputs: Mapping[str, str],
+        rows: Sequence[Mapping[str, Any]] = (),
+        schema: pa.Schema | None = None,
+        refused: Sequence[dict[str, str]] = (),
+        metrics: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Seal the rows of a step, write its manifest and put it into the plan."""
+        fingerprint = content_id(step)[:16]
+        data, seals = self.run.child(f"{step}/{fingerprint}"), []
+        if schema is not None:
+            table, rows_in = pa.Table.from_pylist(list(rows), schema=schema), len(rows) + len(refused)
+            key = schema.names[0]
+            seals = [seal_rows(data, part_name(0), table, dropped_table(refused), key, rows_in, 0)]
+        manifest = Manifest(
+            step=step,
+            stage=stage,
+            version=1,
+            fingerprint=fingerprint,
+            settings={},
+            inputs={name: content_id(source)[:16] for name, source in inputs.items()},
+            files=tuple(seal.file() for seal in seals),
+            counts=total(seals),
+            metrics=metrics or {},
+            placement={},
+            provenance={"wall_s": 2.0, "finished_at": 0.0},
+        )
+        write_manifest(self.run, manifest)
+        self.plan.append({"step": step, "stage": stage, "fingerprint": fingerprint, "inputs": dict(inputs)})
+
+    def finish(self) -> dict[str, Any]:
+        """Write run.json and summary.json; returns the summary."""
+        told = {"settings": {"name": "demo"}, "plan": self.plan, "provenance": {"commit": "c" * 40, "packages": {}}}
+        self.run.write("run.json", json.dumps(told).encode())
+        summary = summarise(self.run, Named(), read_run(self.run).manifests, wall_s=372.4, peak_rss_mib=3072.0)
+        self.run.write("summary.json", json.dumps(summary).encode())
+        return summary
+
+
+def picture(shade: int = 90) -> bytes:
+    """A small PNG."""
+    stream = io.BytesIO()
+    Image.new("RGB", (32, 32), (shade, 120, 200)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def prompt(name: str, source: str = "label_flips", answers: Sequence[str] = ("A", "B")) -> dict[str, Any]:
+    """A prompt row whose answers are `NAME-A` and `NAME-B`."""
+    return {
+        "prompt_id": name,
+        "source": source,
+        "category": "counting",
+        "language": "en",
+        "images": [{"bytes": picture(), "path": None}],
+        "question": f"How many stars are there? ({name})",
+        "reference": "two",
+        "scene": None,
+        "answers": [{"answer_id": f"{name}-{a}", "text": f"{HOSTILE} answer {a} of {name}"} for a in answers],
+        "labels": [],
+    }
+
+
+def pair(name: str, prompt_id: str, source: str, planted: bool | None = None, **more: Any) -> dict[str, Any]:
+    """A row of PAIRS with A over B."""
+    sides = {"chosen_id": f"{prompt_id}-A", "rejected_id": f"{prompt_id}-B"}
+    return {"pair_id": name, "prompt_id": prompt_id, "source": source, "planted_flip": planted, "strength": None} | (
+        sides | more
+    )
+
+
+def pool(copies: int = 1) -> list[dict[str, Any]]:
+    """One row per noisy pair: its label, its fate and its strength."""
+    rows = []
+    for source, planted, action, rule, number, strength in FATES:
+        for _ in range(number * copies):
+            place = len(rows)
+            fate = {"action": action, "rule": rule, "strength": strength + 0.01 * (place % 7)}
+            rows.append(pair(content_id("pair", place), f"open-{place:05d}", source, planted) | fate)
+    return rows
+
+
+def add_start(fake: FakeRun) -> None:
+    """Trusted pairs: three constructed ones of two prompts, two text-to-image ones."""
+    prompts = [prompt("distill-0", "distill"), prompt("distill-1", "distill")]
+    fake.add("construct/rows", "scenes", {}, prompts, PROMPTS)
+    answers = [{"prompt_id": p["prompt_id"], "answers": p["answers"], "samples": 4} for p in prompts]
+    refused = [Dropped(DropReason.TOO_FEW_ANSWERS, "4 samples gave 1 <b>answer</b>").row("distill-2")]
+    fake.add("construct/generate", "generate", {"rows": "construct/rows"}, answers, CANDIDATES, refused)
+    judged = {"rows": "construct/rows", "candidates": "construct/generate"}
+    for mode, overall in (("listwise", 8.5), ("pointwise", 7.25)):
+        rows = [_judgement(p["prompt_id"], overall) for p in prompts]
+        fake.add(f"construct/{mode}", mode, judged, rows, JUDGEMENTS)
+    made = [pair(f"made-{n}", f"distill-{n}", "distill", strength=1.0 + n) for n in (0, 1)]
+    inputs = {"listwise": "construct/listwise", "pointwise": "construct/pointwise", "rows": "construct/rows"}
+    counts = {"prompts": 2, "answers": 4, "agreed": 2, "disagreed": 3, "tied": 1, "pairs": 2}
+    fake.add("construct/pairs", "form_pairs", inputs, made, PAIRS, metrics=counts)
+    shown = [{"prompt_id": f"t2i-{n}", "source": "t2i", "chosen_first": n == 0} for n in (0, 1)]
+    fake.add("t2i/sides", "sides", {}, shown, SIDES, metrics={"rows": 2, "chosen_first": 1})
+    fake.add("t2i/prompts", "reformulate", {}, [prompt(f"t2i-{n}", "t2i") for n in (0, 1)], PROMPTS)
+    t2i = [pair(f"t2i-pair-{n}", f"t2i-{n}", "t2i") for n in (0, 1)]
+    fake.add("t2i/pairs", "labels", {"rows": "t2i/prompts"}, t2i, PAIRS)
+    fake.add("iter-00/pairs", "merge", {"pairs/construct": "construct/pairs"}, [*made, *t2i], PAIRS)
+    fake.add("iter-00/train", "train", {"pairs": "iter-00/pairs"})
+    fake.add("iter-00/evaluate", "evaluate", {}, metrics=measured(0.85))
+
+
+def _judgement(prompt_id: str, overall: float) -> dict[str, Any]:
+    scored = [(f"{prompt_id}-A", overall), (f"{prompt_id}-B", overall - 1)]
+    assessments = [{"answer_id": name, "overall": value, "weights": [], "scores": []} for name, value in scored]
+    order = [name for name, _ in scored]
+    return {"prompt_id": prompt_id, "judge": "annotator-0", "order": order, "assessments": assessments, "attempts": 1}
+
+
+def measured(accuracy: float) -> dict[str, Any]:
+    """What an evaluate step puts into its manifest: two benchmarks, the second a little harder."""
+    return {
+        name: {
+            "accuracy": value,
+            "interval": [value - 0.04, value + 0.03],
+            "n": 200,
+            "correct": int(200 * value),
+            "ties": 0,
+            "accuracy_ties_half": value,
+            "macro_accuracy": value - 0.01,
+            "acc_plus": None,
+            "categories": {"general": {"n": 200, "correct": int(200 * value), "accuracy": value}},
+            "longer_wins": 0.51,
+            "shorter_wins": 0.47,
+        }
+        for name, value in (("vl_reward_bench", accuracy), ("mm_rlhf_reward_bench", accuracy - 0.1))
+    }
+
+
+def add_pool(fake: FakeRun, copies: int = 1) -> None:
+    """The noisy pool; its last prompt's image is cut off."""
+    noisy = pool(copies)
+    rows = [prompt(row["prompt_id"], row["source"]) for row in noisy]
+    rows[-1]["images"][0]["bytes"] = picture()[:40]
+    fake.add("open/rows", "scenes", {}, rows, PROMPTS)
+    fake.add("open/pairs", "labels", {"rows": "open/rows"}, [_label(row) for row in noisy], PAIRS)
+
+
+def add_baseline(fake: FakeRun, copies: int = 1) -> None:
+    """The model of the trusted pairs and the pool as it came."""
+    labels = [_label(row) for row in pool(copies)]
+    fake.add("raw_baseline/pairs", "merge", {"pairs/open": "open/pairs"}, labels, PAIRS)
+    fake.add("raw_baseline/train", "train", {"pairs": "raw_baseline/pairs"})
+    fake.add("raw_baseline/evaluate", "evaluate", {}, metrics=measured(0.78))
+
+
+def add_iteration(fake: FakeRun, name: str, accuracy: float, truth: bool = True, copies: int = 1) -> None:
+    """One iteration that ends as FATES says; without `truth` nobody knows which labels are wrong."""
+    noisy = pool(copies)
+    for voter in ("voter-0", "voter-1", "consistency"):
+        scores = [score for row in noisy for score in _scores(row)]
+        fake.add(f"{name}/score-{voter}", "score", {"rows": "open/rows"}, scores, SCORES)
+    votes_on = [row for row in noisy if row["rule"] != "consistent"]
+    voted = {"pairs": "open/pairs", "scores/voter-0": f"{name}/score-voter-0", "scores/voter-1": f"{name}/score-voter-1"}
+    fake.add(f"{name}/flips", "flips", voted)
+    doubted = [{"prompt_id": row["prompt_id"], "pairs": [_sides(row)]} for row in votes_on]
+    fake.add(f"{name}/doubted", "doubted", {"flips": f"{name}/flips"}, doubted, DOUBTED)
+    votes = [vote for row in votes_on for vote in _votes(row)]
+    fake.add(f"{name}/rejudge", "rejudge", {"rows": "open/rows", "doubted": f"{name}/doubted"}, votes, VOTES)
+    decided = [_decision(row, truth) for row in noisy]
+    known = {"recall": 0.875, "precision": 7 / 9} if truth else {"recall": None, "precision": None}
+    figures = {"planted": known}
+    fake.add(f"{name}/decisions", "decisions", {"flips": f"{name}/flips"}, decided, DECISIONS, metrics=figures)
+    left = [row for row in decided if row["action"] != "dropped"]
+    merged = [{column: row.get(column) for column in PAIRS.names} for row in left]
+    fake.add(f"{name}/pairs", "merge", {"pairs/open": f"{name}/decisions"}, merged, PAIRS)
+    fake.add(f"{name}/train", "train", {"pairs": f"{name}/pairs"})
+    fake.add(f"{name}/evaluate", "evaluate", {}, metrics=measured(accuracy))
+
+
+def _label(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {column: row[column] for column in PAIRS.names} | {"strength": None}
+
+
+def _sides(row: Mapping[str, Any]) -> dict[str, str]:
+    return {column: row[column] for column in ("pair_id", "chosen_id", "rejected_id")}
+
+
+def _scores(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    halves = ((row["chosen_id"], row["strength"] / 2), (row["rejected_id"], -row["strength"] / 2))
+    return [{"answer_id": answer, "prompt_id": row["prompt_id"], "score": score} for answer, score in halves]
+
+
+def _votes(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    said = {
+        ("flipped", "votes"): ("rejected", "rejected"),
+        ("kept", "votes"): ("chosen", "tie"),
+        ("dropped", "votes_tied"): ("chosen", "rejected"),
+        ("dropped", "too_few_votes"): ("invalid", "invalid"),
+    }[row["action"], row["rule"]]
+    return [
+        {
+            "vote_id": content_id(row["pair_id"], judge, int(swapped)),
+            "pair_id": row["pair_id"],
+            "prompt_id": row["prompt_id"],
+            "judge": judge,
+            "swapped": swapped,
+            "verdict": verdict,
+            "attempts": 3 if verdict == "invalid" else 1,
+            "evidence": "not JSON" if verdict == "invalid" else None,
+        }
+        for judge in ("rejudge-0", "rejudge-1")
+        for swapped, verdict in zip((False, True), said, strict=True)
+    ]
+
+
+def _decision(row: Mapping[str, Any], truth: bool) -> dict[str, Any]:
+    flipped, votes = row["action"] in FLIPPED, [vote["verdict"] for vote in _ballots(row)]
+    ties = votes.count("tie") / 2
+    turned = {"chosen_id": row["rejected_id"], "rejected_id": row["chosen_id"]} if flipped else {}
+    asked = {
+        "votes_chosen": votes.count("chosen") + ties,
+        "votes_rejected": votes.count("rejected") + ties,
+        "valid_votes": len(votes) - votes.count("invalid"),
+    }
+    return {
+        **row,
+        **turned,
+        **(asked if votes else {}),
+        "flipped": flipped,
+        "vote_strength": row["strength"],
+        "voter_strengths": [row["strength"]] * 2,
+        "flip_threshold": -0.5,
+        "flipped_by_vote": row["strength"] <= -0.5,
+        "consistency_strength": row["strength"],
+        "planted_flip": row["planted_flip"] if truth else None,
+    }
+
+
+def _ballots(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [] if row["rule"] == "consistent" else _votes(row)
+
+
+def whole_run(folder: str, iterations: int = 2, baseline: bool = True, truth: bool = True, copies: int = 1) -> FakeRun:
+    """A run with everything, or without some parts; `finish` has been called."""
+    fake = FakeRun(folder)
+    add_start(fake)
+    add_pool(fake, copies)
+    if baseline:
+        add_baseline(fake, copies)
+    for iteration in range(1, iterations + 1):
+        add_iteration(fake, f"iter-{iteration:02d}", 0.88 + 0.03 * iteration, truth, copies)
+    fake.finish()
+    return fake

@@ -1,0 +1,38 @@
+"""Candidates become answers, and answers that both judges order alike become pairs."""
+
+import pyarrow as pa
+
+from dt2it_ray.data.ids import answer_id
+from dt2it_ray.stages.construct import GENERATE, PairSettings, generate_batch, pair_candidates
+from dt2it_ray.stages.judge import READS, JudgeSettings, judge_batch
+from tests.stages.rows import ToyGenerator, ToyJudge, prompt_row
+
+
+def test_equal_samples_are_one_answer_and_a_prompt_with_fewer_than_two_is_dropped() -> None:
+    batch = pa.Table.from_pylist([prompt_row(name) for name in ("p", "q", "broken")], schema=GENERATE.reads)
+    generator = ToyGenerator({"p": ["red", " blue\n", "red", "red"], "q": ["same", "same ", "", "same"]})
+    outcome = generate_batch(batch, generator, 4)
+    (row,) = outcome.rows.to_pylist()
+    assert {answer["answer_id"]: answer["text"] for answer in row["answers"]} == {
+        answer_id("p", "red"): "red",
+        answer_id("p", "blue"): "blue",
+    }
+    assert row["samples"] == 4
+    reasons = dict(zip(outcome.dropped["key"].to_pylist(), outcome.dropped["reason"].to_pylist(), strict=True))
+    assert reasons == {"q": "too_few_answers", "broken": "image_undecodable"}
+
+
+def judgements(worth: dict[str, int], mode: str) -> pa.Table:
+    batch = pa.Table.from_pylist([prompt_row("p", tuple(worth))], schema=READS)
+    return judge_batch(batch, ToyJudge("j", worth.__getitem__), JudgeSettings(mode=mode)).rows
+
+
+def test_only_orders_that_both_judges_agree_on_become_pairs_with_the_mean_gap_as_strength() -> None:
+    listwise = judgements({"a": 9, "b": 5, "c": 1}, "listwise")
+    pointwise = judgements({"a": 8, "b": 2, "c": 4}, "pointwise")
+    sources = pa.table({"prompt_id": ["p"], "source": ["toy"]})
+    outcome = pair_candidates({"listwise": listwise, "pointwise": pointwise, "rows": sources}, PairSettings())
+    told = {(row["chosen_id"], row["rejected_id"]): row["strength"] for row in outcome.rows.to_pylist()}
+    name = {text: answer_id("p", text) for text in "abc"}
+    assert told == {(name["a"], name["b"]): 5.0, (name["a"], name["c"]): 6.0}
+    assert outcome.metrics["disagreed"] == 1
