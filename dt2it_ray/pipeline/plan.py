@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from dt2it_ray.models.backbones import Backbone
 from dt2it_ray.pipeline.run_settings import RunSettings
 from dt2it_ray.settings import Settings
-from dt2it_ray.stages import construct, curate, evaluate, labels, rejudge, score, t2i, train, world
+from dt2it_ray.stages import construct, curate, evaluate, judge, labels, rejudge, score, t2i, train, world
 from dt2it_ray.stages.stage import PART_ROWS, NoSettings, Stage, Step, TrainStage
 
 RAW = "raw_baseline"
@@ -75,15 +75,15 @@ def plan_iteration(settings: RunSettings, backbone: Backbone, iteration: int) ->
 def _plan_base(planner: Planner) -> Base:
     settings = planner.settings
     made = world.plan_world(planner.add, settings.world)
-    generate = settings.construct.generate.model_copy(update={"backbone": planner.backbone})
+    generate = settings.construction.generate.model_copy(update={"backbone": planner.backbone})
     candidates = planner.add("construct/generate", construct.GENERATE, generate, {"rows": made.distill})
     judged = {"rows": made.distill, "candidates": candidates}
-    listwise = planner.add("construct/listwise", construct.LISTWISE, settings.construct.listwise, judged)
-    pointwise = planner.add("construct/pointwise", construct.POINTWISE, settings.construct.pointwise, judged)
+    listwise = planner.add("construct/listwise", judge.LISTWISE, settings.construction.listwise, judged)
+    pointwise = planner.add("construct/pointwise", judge.POINTWISE, settings.construction.pointwise, judged)
     constructed = planner.add(
         "construct/pairs",
         construct.FORM_PAIRS,
-        settings.construct.pairs,
+        settings.construction.pairs,
         {"listwise": listwise, "pointwise": pointwise, "rows": made.distill},
     )
     sides = planner.add("t2i/sides", t2i.ASSIGN_SIDES, settings.t2i, {"rows": made.t2i})

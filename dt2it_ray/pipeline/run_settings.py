@@ -30,7 +30,7 @@ class RunSettings(Settings):
     """The checkpoint that answers prompts and that reward models start from: `tiny` (shipped) or a folder."""
     world: WorldSettings = WorldSettings()
     """The embedded world that stands in for outside data."""
-    construct: ConstructSettings = ConstructSettings()
+    construction: ConstructSettings = ConstructSettings()
     """How debiased pairs are made."""
     t2i: SideSettings = SideSettings()
     """How text-to-image preferences are reformulated."""

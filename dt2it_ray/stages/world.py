@@ -1,4 +1,4 @@
-"""How the embedded world is made: narrow indexes first, then rows from them, then benchmark files that are read back."""
+"""How the embedded world is made: narrow indexes, rows from them, and benchmark files that are read back."""
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
@@ -88,7 +88,7 @@ class IndexSettings(Settings):
     seed: int
     sizes: dict[str, int]
     """Rows, or labelled pairs, by source."""
-    flips: dict[str, float] = {}
+    flips: dict[str, float] = Field(default_factory=dict)
     """Part of the labels that are wrong, by source."""
 
 
@@ -193,7 +193,7 @@ class World:
 
 
 def plan_world(add: AddStep, settings: WorldSettings) -> World:
-    """Add the steps that make the world. A step's settings hold what it depends on: resizing one set leaves others."""
+    """Add the steps that make the world. Resizing one kind of rows leaves the others alone."""
 
     def add_rows(folder: str, stage: MapStage, sizes: dict[str, int]) -> Step:
         index = add(f"{folder}/index", INDEX, IndexSettings(seed=settings.seed, sizes=sizes), {})

@@ -41,7 +41,7 @@ def test_a_lossy_picture_is_close() -> None:
     [
         (b"", "no bytes"),
         (b"not an image", "cannot decode 12 bytes"),
-        (encoded("RGB", (1, 2, 3), size=(64, 64))[:-20], "cannot decode"),
+        (encoded("RGB", (1, 2, 3), size=(64, 64))[:-40], "cannot decode"),
         (encoded("RGB", (1, 2, 3), "JPEG", (64, 64))[:300], "cannot decode 300 bytes"),
     ],
 )
@@ -64,5 +64,5 @@ def test_a_decompression_bomb_is_refused_undecoded() -> None:
     # Width and height stand in bytes 16 to 24 of a PNG, with their checksum behind them.
     bomb[16:24] = (100_000).to_bytes(4, "big") * 2
     bomb[29:33] = zlib.crc32(bytes(bomb[12:29])).to_bytes(4, "big")
-    with pytest.raises(BadImage, match="cannot decode|more than"):
+    with pytest.raises(BadImage, match=r"cannot decode|more than"):
         decode(bytes(bomb))

@@ -49,6 +49,6 @@ def test_existence_of_files_and_folders_is_told(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_moved_into_place_is_told(tmp_path: Path) -> None:
     folder = Folder(str(tmp_path))
     folder.write("taken/inside", b"")
-    with pytest.raises(StoreError, match="cannot finish .*taken"):
+    with pytest.raises(StoreError, match=r"cannot finish .*taken"):
         folder.write("taken", b"text")
     assert folder.read("taken/inside") == b""

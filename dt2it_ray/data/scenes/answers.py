@@ -90,10 +90,7 @@ def _yes_no(main: Claim, language: str, draw: random.Random) -> str:
 
 
 def _verbose(yes_no: str, sentence: str, more: list[str], language: str, draw: random.Random) -> str:
-    if yes_no:
-        first = yes_no + _after(sentence)
-    else:
-        first = draw.choice(_OPENERS[language]) + _after(sentence)
+    first = (yes_no or draw.choice(_OPENERS[language])) + _after(sentence)
     links = draw.sample(_LINKS[language], len(_LINKS[language]))
     rest = [link + _after(extra) for link, extra in zip(links, more, strict=False)]
     return (" " if language == "en" else "").join([first, *rest])

@@ -26,7 +26,7 @@ OPEN_SETS = (LABEL_FLIPS, STYLE_BIAS, TEXT_SHORTCUT, CLEAN)
 |---|---|
 | label_flips | labels are flipped at random; style tells nothing |
 | style_bias | the answer that is labelled as better is the long one in `BIAS_SHARE` of the pairs, right or wrong |
-| text_shortcut | the wrong answer is the hedged one in `SHORTCUT_SHARE` of the pairs; the others have it the other way |
+| text_shortcut | the wrong answer is the hedged one in `SHORTCUT_SHARE` of the pairs, else the right one is |
 | clean | none |
 """
 BIAS_SHARE = 0.8

@@ -1,4 +1,4 @@
-"""Several pairs on one prompt, as MM-RLHF-RewardBench has them: Acc+ counts a prompt only if all its pairs are right."""
+"""Several pairs on one prompt, as MM-RLHF-RewardBench has them: Acc+ counts a prompt if all its pairs are right."""
 
 from dataclasses import dataclass
 
