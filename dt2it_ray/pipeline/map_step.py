@@ -83,11 +83,11 @@ def _map_work(step: Step, stage: MapStage, run: Folder, inputs: Mapping[str, Man
 
 
 def _columns_by_input(stage: MapStage, step: Step, tables: Mapping[str, Step]) -> dict[str, tuple[str, ...]]:
-    """Which input each column comes from: the first that writes it, `rows` before the others."""
+    """Which input each column comes from: one laid beside the rows if it writes the column, else the rows."""
     key, *others = stage.reads.names
     columns: dict[str, list[str]] = {name: [] for name in tables}
     columns["rows"].append(key)
-    order = ["rows", *(name for name in tables if name != "rows")]
+    order = [*(name for name in tables if name != "rows"), "rows"]
     for column in others:
         owner = next((name for name in order if column in _schema(tables[name]).names), None)
         if owner is None:

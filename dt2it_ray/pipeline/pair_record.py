@@ -156,7 +156,8 @@ def _vote_lines(record: RunRecord, iteration: str, pair: Pair) -> Lines:
         return
     chosen, rejected = (pair.letter(given[0]), "B" if pair.letter(given[0]) == "A" else "A")
     words = {"chosen": f"{chosen} is better", "rejected": f"{rejected} is better", "tie": "a tie"}
-    for vote in rows_where(record.run, votes, "pair_id", [pair.pair_id]):
+    cast = rows_where(record.run, votes, "pair_id", [pair.pair_id])
+    for vote in sorted(cast, key=lambda vote: (vote["judge"], vote["swapped"])):
         first = rejected if vote["swapped"] else chosen
         said = words.get(vote["verdict"]) or f"invalid: {vote['evidence']}"
         attempts = f" after {vote['attempts']} attempts" if vote["attempts"] > 1 else ""

@@ -71,7 +71,8 @@ def _t2i(run: Folder, sides: Manifest | None) -> dict[str, Any]:
         row["source"]: {"chosen_first": row["chosen_first_sum"] or 0, "rows": row["chosen_first_count"]}
         for row in sorted(groups.to_pylist(), key=lambda row: row["source"])
     }
-    return {name: sides.metrics[name] for name in ("chosen_first", "rows")} | {"by_source": by_source}
+    total = {name: sum(counted[name] for counted in by_source.values()) for name in ("chosen_first", "rows")}
+    return {**total, "by_source": by_source}
 
 
 def _decisions(run: Folder, decisions: Manifest) -> dict[str, dict[str, int]]:
@@ -90,11 +91,11 @@ def _simulated(manifests: Mapping[str, Manifest]) -> list[str]:
     parts = {
         "open/pairs": "The noisy pool stands in for open preference data: rendered scenes with known content, whose "
         "wrong labels and biases were planted on purpose, so that repairs can be counted.",
-        "t2i/sides": "The text-to-image preferences are rendered scenes too; no image generator and no person was asked.",
+        "t2i/sides": "The text-to-image preferences are rendered scenes too: no image generator, no person was asked.",
         "construct/listwise": "The judges are simulated annotators: they read the planted scene instead of the image, "
         "with a set error rate, position bias and share of malformed replies. What happens to their replies is real.",
-        "iter-00/evaluate": "The benchmarks are held-out scenes in the file formats of the public benchmarks whose names "
-        "they bear: their figures measure this method on this world and compare with no published figure.",
+        "iter-00/evaluate": "The benchmarks are held-out scenes in the file formats of the public benchmarks whose "
+        "names they bear: their figures measure this method on this world and compare with no published figure.",
         "iter-00/train": "Not simulated, but small: candidates are sampled by, and reward models are trained from, a "
         "Qwen3-VL of a few million parameters that learnt from such scenes.",
     }

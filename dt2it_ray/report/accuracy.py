@@ -30,6 +30,11 @@ class Line:
     heading: str
     cells: Sequence[Cell]
 
+    @property
+    def pairs(self) -> str:
+        """On how many pairs the row stands; empty if no cell tells."""
+        return next((cell.pairs for cell in self.cells if cell.pairs), "")
+
 
 @dataclass(frozen=True)
 class Benchmark:

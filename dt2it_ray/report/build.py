@@ -13,6 +13,13 @@ from dt2it_ray.report.strengths import constructed_panel, pool_panel
 from dt2it_ray.report.thumbnails import data_uri
 
 ACTIONS = ("kept", "flipped", "dropped")
+RULES = {
+    "consistent": "the consistency model confirms it",
+    "votes": "the judges' majority",
+    "votes_tied": "the judges are split evenly",
+    "too_few_votes": "too few valid votes",
+}
+"""Rules in words; a rule not named here is shown by its name."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,7 @@ def build_page(content: ReportContent) -> str:
             benchmarks=benchmarks_of(content.summary),
             pools=pools,
             constructed=constructed_panel(content.constructed_strengths),
+            level=content.settings.get("evaluate", {}).get("level", 0.95),
             truths=_by_iteration(content.truths),
             fates=_fates([example for curation in content.curations for example in curation.examples]),
             steps_wall_s=sum(step.wall_s for step in content.steps),
@@ -59,6 +67,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["count"] = lambda number: f"{number:,}"
     environment.filters["share"] = lambda share: "–" if share is None else f"{share:.1%}"
     environment.filters["duration"] = duration
+    environment.filters["ruled"] = lambda rule: RULES.get(rule, rule)
     environment.filters["spoken"] = lambda name: str(name).replace("_", " ")
     return environment
 

@@ -62,8 +62,8 @@ def _truth(content: ReportContent) -> list[Headline]:
         note = f"{last.caught:,} of {last.wrong:,} planted label flips ({last.name})"
         told.append(Headline("Wrong labels caught", f"{last.recall:.1%}", note))
     if last.precision is not None:
-        note = f"{last.caught:,} of {last.touched:,} flipped or dropped pairs ({last.name})"
-        told.append(Headline("Truly wrong among touched", f"{last.precision:.1%}", note))
+        note = f"{last.caught:,} of {last.touched:,} flipped or dropped pairs were wrong ({last.name})"
+        told.append(Headline("Changes justified", f"{last.precision:.1%}", note))
     if last.noise_before is not None and last.noise_after is not None:
         note = f"wrong labels in the pool, from {last.noise_before:.1%} as it came"
         told.append(Headline("Label noise left", f"{last.noise_after:.1%}", note))

@@ -79,8 +79,9 @@ def macro(by_category: dict[str, Accuracy]) -> float | None:
 
 def groups_right(credits: NDArray[np.float64], groups: Sequence[str]) -> dict[str, bool]:
     """Whether every pair of a group is strictly right, by group."""
-    names = np.asarray(groups)
-    return {str(name): bool((credits[names == name] == 1).all()) for name in np.unique(names)}
+    names, places = np.unique(np.asarray(groups, str), return_inverse=True)
+    wrong = np.bincount(places, weights=credits != 1, minlength=len(names))
+    return {str(name): bool(count == 0) for name, count in zip(names, wrong, strict=True)}
 
 
 def acc_plus(credits: NDArray[np.float64], groups: Sequence[str]) -> float | None:

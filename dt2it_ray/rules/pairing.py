@@ -11,6 +11,9 @@ from dt2it_ray.data.ids import pair_id
 from dt2it_ray.data.schema import PAIRS
 from dt2it_ray.errors import StageFailed
 
+MEAN_DECIMALS = 6
+"""Means of overall scores, which have two decimals, are compared at this many."""
+
 BY_ANSWER = [("prompt_id", "ascending"), ("answer_id", "ascending"), ("overall", "ascending")]
 
 
@@ -73,7 +76,9 @@ def _mean_overalls(judgements: pa.Table) -> pa.Table:
     # A float sum depends on its order, so the order is made total before the mean is taken.
     ordered = flat.sort_by(BY_ANSWER)
     means = ordered.group_by(["prompt_id", "answer_id"], use_threads=False).aggregate([("overall", "mean")])
-    return means.select(["prompt_id", "answer_id", "overall_mean"])
+    # (7.1 + 7.3) / 2 is below 7.2 as a float; unrounded, it would not tie with 7.2.
+    rounded = pc.round(means["overall_mean"], MEAN_DECIMALS)
+    return pa.table({"prompt_id": means["prompt_id"], "answer_id": means["answer_id"], "overall": rounded})
 
 
 def _comparisons(prompts: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:

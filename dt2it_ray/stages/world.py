@@ -202,15 +202,12 @@ def plan_world(add: AddStep, settings: WorldSettings) -> World:
     distill = add_rows("distill", DISTILL, {"distill": settings.distill})
     t2i = add_rows("t2i", T2I, {"t2i": settings.t2i})
     labels = IndexSettings(seed=settings.seed, sizes=settings.open.model_dump(), flips=settings.flips.model_dump())
-    open_index = add("open/index", INDEX_LABELS, labels, {})
+    pool_index = add("open/index", INDEX_LABELS, labels, {})
+    pool = add("open/rows", OPEN, RowSettings(seed=settings.seed), {"rows": pool_index})
     held_out = add_rows("benchmarks", BENCHMARKS, settings.benchmarks.model_dump())
     sources = {
         name: add(f"sources/{name}", EXPORT, BenchmarkName(benchmark=name), {"rows": held_out})
         for name in BENCHMARK_FORMATS
     }
-    return World(
-        distill=distill,
-        t2i=t2i,
-        open=add("open/rows", OPEN, RowSettings(seed=settings.seed), {"rows": open_index}),
-        benchmarks=add("benchmarks/load", LOAD, NoSettings(), sources),
-    )
+    loaded = add("benchmarks/load", LOAD, NoSettings(), sources)
+    return World(distill=distill, t2i=t2i, open=pool, benchmarks=loaded)

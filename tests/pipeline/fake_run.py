@@ -12,14 +12,10 @@ from dt2it_ray.data.dropped import Dropped, dropped_table
 from dt2it_ray.data.ids import content_id
 from dt2it_ray.data.schema import (
     CANDIDATES,
-    DECISIONS,
-    DOUBTED,
     JUDGEMENTS,
     PAIRS,
     PROMPTS,
-    SCORES,
     SIDES,
-    VOTES,
     DropReason,
 )
 from dt2it_ray.pipeline.run_record import read_run
@@ -44,7 +40,6 @@ FATES = (
     ("clean", False, "dropped", "too_few_votes", 1, -0.4),
 )
 HOSTILE = '<script>alert("A")</script>\x1b[2J'
-FLIPPED = {"flipped"}
 
 
 class Named(Settings):
@@ -202,112 +197,17 @@ def add_pool(fake: FakeRun, copies: int = 1) -> None:
     rows = [prompt(row["prompt_id"], row["source"]) for row in noisy]
     rows[-1]["images"][0]["bytes"] = picture()[:40]
     fake.add("open/rows", "scenes", {}, rows, PROMPTS)
-    fake.add("open/pairs", "labels", {"rows": "open/rows"}, [_label(row) for row in noisy], PAIRS)
+    fake.add("open/pairs", "labels", {"rows": "open/rows"}, [label_of(row) for row in noisy], PAIRS)
 
 
 def add_baseline(fake: FakeRun, copies: int = 1) -> None:
     """The model of the trusted pairs and the pool as it came."""
-    labels = [_label(row) for row in pool(copies)]
+    labels = [label_of(row) for row in pool(copies)]
     fake.add("raw_baseline/pairs", "merge", {"pairs/open": "open/pairs"}, labels, PAIRS)
     fake.add("raw_baseline/train", "train", {"pairs": "raw_baseline/pairs"})
     fake.add("raw_baseline/evaluate", "evaluate", {}, metrics=measured(0.78))
 
 
-def add_iteration(fake: FakeRun, name: str, accuracy: float, truth: bool = True, copies: int = 1) -> None:
-    """One iteration that ends as FATES says; without `truth` nobody knows which labels are wrong."""
-    noisy = pool(copies)
-    for voter in ("voter-0", "voter-1", "consistency"):
-        scores = [score for row in noisy for score in _scores(row)]
-        fake.add(f"{name}/score-{voter}", "score", {"rows": "open/rows"}, scores, SCORES)
-    votes_on = [row for row in noisy if row["rule"] != "consistent"]
-    voted = {"pairs": "open/pairs", "scores/voter-0": f"{name}/score-voter-0", "scores/voter-1": f"{name}/score-voter-1"}
-    fake.add(f"{name}/flips", "flips", voted)
-    doubted = [{"prompt_id": row["prompt_id"], "pairs": [_sides(row)]} for row in votes_on]
-    fake.add(f"{name}/doubted", "doubted", {"flips": f"{name}/flips"}, doubted, DOUBTED)
-    votes = [vote for row in votes_on for vote in _votes(row)]
-    fake.add(f"{name}/rejudge", "rejudge", {"rows": "open/rows", "doubted": f"{name}/doubted"}, votes, VOTES)
-    decided = [_decision(row, truth) for row in noisy]
-    known = {"recall": 0.875, "precision": 7 / 9} if truth else {"recall": None, "precision": None}
-    figures = {"planted": known}
-    fake.add(f"{name}/decisions", "decisions", {"flips": f"{name}/flips"}, decided, DECISIONS, metrics=figures)
-    left = [row for row in decided if row["action"] != "dropped"]
-    merged = [{column: row.get(column) for column in PAIRS.names} for row in left]
-    fake.add(f"{name}/pairs", "merge", {"pairs/open": f"{name}/decisions"}, merged, PAIRS)
-    fake.add(f"{name}/train", "train", {"pairs": f"{name}/pairs"})
-    fake.add(f"{name}/evaluate", "evaluate", {}, metrics=measured(accuracy))
-
-
-def _label(row: Mapping[str, Any]) -> dict[str, Any]:
+def label_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of PAIRS that the source gives."""
     return {column: row[column] for column in PAIRS.names} | {"strength": None}
-
-
-def _sides(row: Mapping[str, Any]) -> dict[str, str]:
-    return {column: row[column] for column in ("pair_id", "chosen_id", "rejected_id")}
-
-
-def _scores(row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    halves = ((row["chosen_id"], row["strength"] / 2), (row["rejected_id"], -row["strength"] / 2))
-    return [{"answer_id": answer, "prompt_id": row["prompt_id"], "score": score} for answer, score in halves]
-
-
-def _votes(row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    said = {
-        ("flipped", "votes"): ("rejected", "rejected"),
-        ("kept", "votes"): ("chosen", "tie"),
-        ("dropped", "votes_tied"): ("chosen", "rejected"),
-        ("dropped", "too_few_votes"): ("invalid", "invalid"),
-    }[row["action"], row["rule"]]
-    return [
-        {
-            "vote_id": content_id(row["pair_id"], judge, int(swapped)),
-            "pair_id": row["pair_id"],
-            "prompt_id": row["prompt_id"],
-            "judge": judge,
-            "swapped": swapped,
-            "verdict": verdict,
-            "attempts": 3 if verdict == "invalid" else 1,
-            "evidence": "not JSON" if verdict == "invalid" else None,
-        }
-        for judge in ("rejudge-0", "rejudge-1")
-        for swapped, verdict in zip((False, True), said, strict=True)
-    ]
-
-
-def _decision(row: Mapping[str, Any], truth: bool) -> dict[str, Any]:
-    flipped, votes = row["action"] in FLIPPED, [vote["verdict"] for vote in _ballots(row)]
-    ties = votes.count("tie") / 2
-    turned = {"chosen_id": row["rejected_id"], "rejected_id": row["chosen_id"]} if flipped else {}
-    asked = {
-        "votes_chosen": votes.count("chosen") + ties,
-        "votes_rejected": votes.count("rejected") + ties,
-        "valid_votes": len(votes) - votes.count("invalid"),
-    }
-    return {
-        **row,
-        **turned,
-        **(asked if votes else {}),
-        "flipped": flipped,
-        "vote_strength": row["strength"],
-        "voter_strengths": [row["strength"]] * 2,
-        "flip_threshold": -0.5,
-        "flipped_by_vote": row["strength"] <= -0.5,
-        "consistency_strength": row["strength"],
-        "planted_flip": row["planted_flip"] if truth else None,
-    }
-
-
-def _ballots(row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [] if row["rule"] == "consistent" else _votes(row)
-
-
-def whole_run(folder: str, iterations: int = 2, baseline: bool = True, truth: bool = True, copies: int = 1) -> FakeRun:
-    """A run with everything, or without some parts; `finish` has been called."""
-    fake = FakeRun(folder)
-    add_start(fake)
-    add_pool(fake, copies)
-    if baseline:
-        add_baseline(fake, copies)
-    for iteration in range(1, iterations + 1):
-        add_iteration(fake, f"iter-{iteration:02d}", 0.88 + 0.03 * iteration, truth, copies)
-    fake.finish()
-    return fake

@@ -63,7 +63,9 @@ def test_swapped_pairs_have_opposite_strengths_and_end_in_the_same_direction_if_
     strengths: list[float],
 ) -> None:
     pairs, scores = numbered_pairs(len(strengths)), scores_with_strengths(strengths)
-    swapped = pair_table(zip(*(pairs[name].to_pylist() for name in ("pair_id", "rejected_id", "chosen_id")), strict=True))
+    swapped = pair_table(
+        zip(*(pairs[name].to_pylist() for name in ("pair_id", "rejected_id", "chosen_id")), strict=True)
+    )
     one, other = vote_and_flip(pairs, [scores], share=1), vote_and_flip(swapped, [scores], share=1)
     assert one["vote_strength"].to_pylist() == [-strength for strength in other["vote_strength"].to_pylist()]
     chosen = [voted_pairs(voted)["chosen_id"].to_pylist() for voted in (one, other)]

@@ -24,14 +24,19 @@ def test_only_pairs_that_both_judges_order_alike_are_kept() -> None:
     assert pairing.pairs.schema.equals(PAIRS)
     assert directions(pairing.pairs) == {("a", "c"), ("a", "d"), ("b", "d"), ("c", "d")}
     assert pairing.counts == {
-        **{"prompts": 1, "answers": 4, "answers_judged_once": 0},
-        **{"agreed": 4, "disagreed": 1, "tied": 1, "pairs": 4},
+        "prompts": 1,
+        "answers": 4,
+        "answers_judged_once": 0,
+        "agreed": 4,
+        "disagreed": 1,
+        "tied": 1,
+        "pairs": 4,
     }
 
 
 def test_strength_is_the_mean_gap_and_weak_pairs_stay() -> None:
-    judges = [judgement_table([("x", each)]) for each in ({"a": 9.0, "b": 5.0}, {"a": 7.1, "b": 7.0})]
-    [pair] = form_pairs(*judges, SOURCES).pairs.to_pylist()
+    listwise, pointwise = judgement_table([("x", {"a": 9.0, "b": 5.0})]), judgement_table([("x", {"a": 7.1, "b": 7.0})])
+    [pair] = form_pairs(listwise, pointwise, SOURCES).pairs.to_pylist()
     assert pair["strength"] == pytest.approx(2.05)
     assert pair["pair_id"] == pair_id("made", "a", "b")
     assert (pair["source"], pair["planted_flip"]) == ("made", None)
@@ -83,8 +88,8 @@ def test_order_of_rows_and_reversed_scores(listwise: dict[str, float], pointwise
     one, two = (judgement_table([("x", {name: each[name]}) for name in each]) for each in (listwise, pointwise))
     pairing = form_pairs(one, two, SOURCES)
     assert form_pairs(shuffled(one), shuffled(two), SOURCES).pairs.equals(pairing.pairs)
-    upside_down = [judgement_table([("x", {k: -v for k, v in each.items()})]) for each in (listwise, pointwise)]
-    turned = form_pairs(*upside_down, SOURCES).pairs
+    low, high = (judgement_table([("x", {k: -v for k, v in each.items()})]) for each in (listwise, pointwise))
+    turned = form_pairs(low, high, SOURCES).pairs
     assert turned["pair_id"].to_pylist() == pairing.pairs["pair_id"].to_pylist()
     assert turned["chosen_id"].to_pylist() == pairing.pairs["rejected_id"].to_pylist()
     assert turned["strength"].to_pylist() == pairing.pairs["strength"].to_pylist()

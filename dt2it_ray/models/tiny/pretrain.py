@@ -23,7 +23,7 @@ class PretrainSettings(Settings):
     """How long and how fast the model learns."""
 
     seed: int = 1
-    lessons: int = Field(default=150_000, ge=64)
+    lessons: int = Field(default=84_000, ge=64)
     """Conversations shown, each once."""
     batch_lessons: int = Field(default=32, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)

@@ -1,0 +1,61 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from dt2it_ray.pipeline.run_record import read_run
+from dt2it_ray.pipeline.summary import rows_per_s, summarise
+from dt2it_ray.store.manifest import read_manifest
+from tests.pipeline.fake_loop import whole_run
+from tests.pipeline.fake_run import FakeRun, Named, add_pool
+
+
+def test_a_whole_run_tells_every_figure_that_outside_checks_rely_on(tmp_path: Path) -> None:
+    fake = whole_run(str(tmp_path))
+    manifests = read_run(fake.run).manifests
+    told = summarise(fake.run, Named(), manifests, wall_s=12.34567, peak_rss_mib=800.04)
+    assert (told["wall_s"], told["peak_rss_mib"]) == (12.346, 800.0)
+    assert told["rows"]["iter-01/decisions"] == 33
+    assert told["rows"]["iter-02/pairs"] == 31
+    assert told["rows_per_s"]["construct/generate"] == 1.5
+    assert list(told["benchmarks"]) == ["iter-00", "raw_baseline", "iter-01", "iter-02"]
+    assert told["benchmarks"]["raw_baseline"]["vl_reward_bench"]["accuracy"] == 0.78
+    assert told["benchmarks"]["iter-02"]["mean_accuracy"] == pytest.approx(0.89)
+    assert (told["planted"]["recall"], told["planted"]["precision"]) == (0.875, 7 / 9)
+    assert list(told["planted"]["by_iteration"]) == ["iter-01", "iter-02"]
+    assert (told["t2i"]["chosen_first"], told["t2i"]["rows"]) == (1, 2)
+
+
+def test_decisions_are_counted_by_action_and_rule(tmp_path: Path) -> None:
+    fake = whole_run(str(tmp_path), iterations=1)
+    told = summarise(fake.run, Named(), read_run(fake.run).manifests, 1, 1)["decisions"]["iter-01"]
+    assert told == {
+        "kept": {"consistent": 22, "votes": 1},
+        "flipped": {"consistent": 5, "votes": 3},
+        "dropped": {"too_few_votes": 1, "votes_tied": 1},
+    }
+
+
+def test_what_a_run_does_not_have_is_empty_or_null(tmp_path: Path) -> None:
+    fake = FakeRun(str(tmp_path))
+    add_pool(fake)
+    told = fake.finish()
+    assert told["benchmarks"] == {}
+    assert told["planted"] == {"recall": None, "precision": None, "by_iteration": {}}
+    assert told["t2i"] == {"chosen_first": 0, "rows": 0, "by_source": {}}
+    assert told["decisions"] == {}
+
+
+def test_only_the_parts_of_the_run_are_called_simulated(tmp_path: Path) -> None:
+    fake = FakeRun(str(tmp_path))
+    add_pool(fake)
+    assert [sentence.split()[1] for sentence in fake.finish()["simulated"]] == ["noisy"]
+
+
+def test_a_step_faster_than_the_clock_still_has_a_rate(tmp_path: Path) -> None:
+    fake = FakeRun(str(tmp_path))
+    add_pool(fake)
+    manifest = read_manifest(fake.run, "open/pairs")
+    assert manifest is not None
+    instant = dataclasses.replace(manifest, provenance={"wall_s": 0.0})
+    assert rows_per_s(instant) == 33_000

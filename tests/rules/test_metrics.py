@@ -1,0 +1,114 @@
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dt2it_ray.errors import StageFailed
+from dt2it_ray.rules.metrics import (
+    Accuracy,
+    acc_plus,
+    bootstrap_interval,
+    credits_of,
+    groups_right,
+    length_baselines,
+    macro,
+    measure,
+    measure_by,
+)
+
+NONE = np.zeros(0)
+SCORES = st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=1, max_size=12)
+
+
+def test_right_wrong_tied_and_unscored_pairs() -> None:
+    credits = credits_of([2.0, 1.0, 1.0, None, 1.0], [1.0, 2.0, 1.0, 0.0, None])
+    assert credits[:3].tolist() == [1, 0, 0.5]
+    assert np.isnan(credits[3:]).all()
+    figures = measure(credits)
+    assert figures == Accuracy(pairs=5, right=1, tied=1, unscored=2)
+    assert (figures.accuracy, figures.accuracy_ties_half, figures.accuracy_of_scored) == (0.2, 0.3, 1 / 3)
+
+
+def test_the_smallest_difference_of_a_float_decides() -> None:
+    assert credits_of([np.nextafter(1.0, 2.0)], [1.0]).tolist() == [1]
+
+
+@given(SCORES)
+@settings(max_examples=30, deadline=None)
+def test_swapped_sides_give_the_complement(scores: list[tuple[int, int]]) -> None:
+    chosen, rejected = zip(*scores, strict=True)
+    assert (credits_of(chosen, rejected) + credits_of(rejected, chosen)).tolist() == [1] * len(scores)
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("-inf")])
+def test_a_broken_score_is_an_error_with_its_row(score: float) -> None:
+    with pytest.raises(StageFailed, match="row 1"):
+        credits_of([0.0, score], [0.0, 0.0])
+
+
+def test_no_pairs_have_no_figures() -> None:
+    nothing = measure(NONE)
+    assert (nothing.accuracy, nothing.accuracy_ties_half, nothing.accuracy_of_scored) == (None, None, None)
+    assert measure(credits_of([None], [1.0])).accuracy_of_scored is None
+    assert measure_by(NONE, []) == {}
+    assert macro({}) is None
+    assert acc_plus(NONE, []) is None
+    assert bootstrap_interval(NONE) is None
+
+
+def test_micro_and_macro_differ_when_categories_differ_in_size() -> None:
+    credits = np.array([1.0, 1, 1, 0])
+    by_category = measure_by(credits, ["long", "long", "long", "mcq"])
+    assert list(by_category) == ["long", "mcq"]
+    assert measure(credits).accuracy == 0.75
+    assert macro(by_category) == 0.5
+
+
+def test_acc_plus_needs_every_pair_of_a_group() -> None:
+    credits, groups = np.array([1.0, 1, 0.5, 1, np.nan]), ["a", "a", "b", "b", "c"]
+    assert groups_right(credits, groups) == {"a": True, "b": False, "c": False}
+    assert acc_plus(credits, groups) == 1 / 3
+    assert acc_plus(credits[::-1], groups[::-1]) == 1 / 3
+
+
+def test_the_interval_holds_the_accuracy_and_has_the_binomial_width() -> None:
+    credits = np.array([1.0] * 136 + [0.0] * 34)
+    interval = bootstrap_interval(credits)
+    assert interval is not None
+    low, high = interval
+    # 170 pairs at 80 %: plus or minus 6 points.
+    assert low == pytest.approx(0.74, abs=0.01)
+    assert high == pytest.approx(0.86, abs=0.01)
+
+
+def test_the_interval_depends_on_seed_and_counts_only() -> None:
+    credits = np.array([1.0] * 30 + [0.5] * 3 + [0.0] * 7)
+    mixed = np.array(random.Random(1).sample(credits.tolist(), k=len(credits)))
+    assert bootstrap_interval(credits, seed=3) == bootstrap_interval(mixed, seed=3)
+    many = np.tile(credits, 50)
+    assert bootstrap_interval(many, seed=3, samples=200) != bootstrap_interval(many, seed=4, samples=200)
+
+
+@pytest.mark.parametrize(("right", "pairs"), [(0, 5), (5, 5)])
+def test_the_interval_of_an_extreme_is_a_point(right: int, pairs: int) -> None:
+    credits = np.array([1.0] * right + [0.0] * (pairs - right))
+    assert bootstrap_interval(credits) == (right / pairs, right / pairs)
+
+
+def test_a_higher_level_and_fewer_pairs_give_wider_intervals() -> None:
+    def width(pairs: int, level: float) -> float:
+        interval = bootstrap_interval(np.tile([1.0, 1.0, 0.0, 1.0], pairs // 4), level=level)
+        assert interval is not None
+        return interval[1] - interval[0]
+
+    assert width(400, 0.95) < width(400, 0.99)
+    assert width(400, 0.95) < width(40, 0.95)
+
+
+def test_length_baselines_prefer_longer_or_shorter_texts() -> None:
+    baselines = length_baselines(["long text", "short", "same"], ["text", "shorter", "size"])
+    assert baselines["longer_wins"] == Accuracy(pairs=3, right=1, tied=1, unscored=0)
+    assert baselines["shorter_wins"] == Accuracy(pairs=3, right=1, tied=1, unscored=0)
+    assert length_baselines(["ab"], ["a"])["longer_wins"].accuracy == 1
