@@ -21,38 +21,56 @@ def run_training(job: Mapping[str, Any], placement: TrainPlacement) -> str:
     model in it, it returns at once. `job` holds the fields of `models.train_loop.TrainJob` up to `output`.
 
     Raises:
-        StageFailed: the training failed `max_failures` + 1 times; one paragraph with the cause.
+        StageFailed: the inputs or the figures are at fault, or workers died `max_failures` + 1 times; one paragraph
+            with the cause.
     """
-    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
-    from ray.train.torch import TorchConfig, TorchTrainer
+    from ray.train import TrainingFailedError
 
     output = os.path.abspath(job["output"])
     model = os.path.join(output, "model")
-    if os.path.isdir(model):
-        return model
+    failures = 0
     os.makedirs(output, exist_ok=True)
+    while not os.path.isdir(model):
+        try:
+            _trainer({**job, "output": output}, placement).fit()
+        except TrainingFailedError as error:
+            failures += 1
+            cause = _cause(error)
+            # Our own errors are faults of the inputs or the figures: the next try would end the same way.
+            if isinstance(cause, Dt2itError) or failures > placement.max_failures:
+                raise StageFailed(_explain(cause, job["name"], output)) from None
+            continue
+        if not os.path.isdir(model):
+            raise StageFailed(
+                f"training {job['name']} ended, but {model} is not here: its workers write to another disk. Put the run "
+                "folder on one that all machines mount."
+            )
+    shutil.rmtree(os.path.join(output, CHECKPOINTS), ignore_errors=True)
+    return model
+
+
+def _trainer(job: Mapping[str, Any], placement: TrainPlacement) -> Any:
+    """A trainer that goes on from the newest checkpoint in the output folder."""
+    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchConfig, TorchTrainer
+
     gpu = placement.gpus > 0
     resources = {"CPU": placement.cpus} | ({"GPU": placement.gpus} if gpu else {})
     # The controller looks at its workers this often; the default of 2 s is a third of a small training.
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
-    trainer = TorchTrainer(
+    return TorchTrainer(
         train_worker,
-        train_loop_config={**job, "output": output, **_worker_fields(placement)},
+        train_loop_config={**job, **_worker_fields(placement)},
         torch_config=TorchConfig(backend="nccl" if gpu else "gloo"),
         scaling_config=ScalingConfig(num_workers=placement.workers, use_gpu=gpu, resources_per_worker=resources),
         run_config=RunConfig(
             name=RUN_NAME,
-            storage_path=os.path.join(output, CHECKPOINTS),
-            failure_config=FailureConfig(max_failures=placement.max_failures),
+            storage_path=os.path.join(job["output"], CHECKPOINTS),
+            # Restarts are counted in `run_training`, which can tell a dead worker from an error of ours.
+            failure_config=FailureConfig(max_failures=0),
             checkpoint_config=CheckpointConfig(num_to_keep=1),
         ),
     )
-    try:
-        trainer.fit()
-    except TrainingFailedError as error:
-        raise StageFailed(_explain(error, job["name"], output)) from None
-    shutil.rmtree(os.path.join(output, CHECKPOINTS), ignore_errors=True)
-    return model
 
 
 def train_worker(config: dict[str, Any]) -> None:
@@ -60,6 +78,8 @@ def train_worker(config: dict[str, Any]) -> None:
     if config["device"] == "cpu":
         # DeepSpeed picks its accelerator when it is imported.
         os.environ["DS_ACCELERATOR"] = "cpu"
+        # DeepSpeed asks for a compiled optimizer that we do not use; loading the compiler takes a second or more.
+        os.environ["TORCHDYNAMO_DISABLE"] = "1"
     from dt2it_ray.models.train_loop import TrainJob, train
     from dt2it_ray.models.train_settings import TrainSettings
 
@@ -103,11 +123,14 @@ def _worker_fields(placement: TrainPlacement) -> dict[str, Any]:
     }
 
 
-def _explain(error: Exception, name: str, output: str) -> str:
-    """One paragraph: our own error of the first worker that has one, else the first error of any kind."""
+def _cause(error: Exception) -> Exception:
+    """Our own error of the first worker that has one, else the first error of any kind."""
     failures = [failure for _, failure in sorted(getattr(error, "worker_failures", {}).items())]
     causes = [getattr(failure, "cause", None) or failure for failure in failures] or [error]
-    cause = next((cause for cause in causes if isinstance(cause, Dt2itError)), causes[0])
+    return next((cause for cause in causes if isinstance(cause, Dt2itError)), causes[0])
+
+
+def _explain(cause: Exception, name: str, output: str) -> str:
     text = str(cause) if isinstance(cause, Dt2itError) else f"{type(cause).__name__}: {_last_line(str(cause))}"
     return f"training {name} failed: {text} Its log and checkpoints are in {output}; running again goes on from there."
 

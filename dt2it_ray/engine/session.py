@@ -25,6 +25,8 @@ def ray_session() -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    # Ray's remarks on starting (token authentication and the like) are not the user's business.
+    logging.getLogger("ray").setLevel(logging.ERROR)
     address = os.environ.get("RAY_ADDRESS")
     try:
         if address:

@@ -33,7 +33,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Encoded:
-    """Token ids with image placeholders expanded, and the images in order. Same `prompt`: all but the answer is equal."""
+    """Token ids with image placeholders expanded, and the images in order. Same `prompt`: only the answers differ."""
 
     prompt: str
     ids: np.ndarray
@@ -48,6 +48,8 @@ class Encoder:
         self._special = [token for token in tokenizer.get_added_vocab() if token]
         self._size = _pixel_limits(image_processor, settings)
         self._pictures: OrderedDict[str, Picture] = OrderedDict()
+        self.known: dict[str, Picture] = {}
+        """Pictures that are given out as they are, by key; their patches may be empty where no one needs them again."""
         self.pad_id = int(tokenizer.pad_token_id)
         self.merge = int(image_processor.merge_size)
         self.image_token_id = int(tokenizer.convert_tokens_to_ids(IMAGE_TOKEN))
@@ -66,7 +68,7 @@ class Encoder:
             return refused
         pictures = []
         for content in images:
-            picture = self._picture(content)
+            picture = self.picture(content)
             if isinstance(picture, Dropped):
                 return picture
             pictures.append(picture)
@@ -93,8 +95,11 @@ class Encoder:
                 return Dropped(DropReason.FIELD_INVALID, f"the text holds the special token {found}", part["text"])
         return None
 
-    def _picture(self, content: bytes) -> Picture | Dropped:
+    def picture(self, content: bytes) -> Picture | Dropped:
+        """An encoded image prepared for the vision tower, within the pixel limits."""
         key = _digest(content)
+        if key in self.known:
+            return self.known[key]
         if key in self._pictures:
             self._pictures.move_to_end(key)
             return self._pictures[key]

@@ -31,13 +31,16 @@ class PrefixBatch:
     """[patches, values] of the distinct images."""
     grids: torch.Tensor | None
     """[distinct images, 3]."""
+    keys: tuple[str, ...]
+    """`Picture.key` of the distinct images."""
     shown: tuple[int, ...]
     """Which distinct image each image place shows, row by row."""
 
     def to(self, device: torch.device | str) -> "PrefixBatch":
         """The same batch on another device."""
         tensors = (self.ids, self.positions, self.branch, self.last, self.patches, self.grids)
-        return PrefixBatch(*(None if t is None else t.to(device) for t in tensors), shown=self.shown)  # type: ignore[arg-type]
+        moved = (None if tensor is None else tensor.to(device) for tensor in tensors)
+        return PrefixBatch(*moved, keys=self.keys, shown=self.shown)  # type: ignore[arg-type]
 
     def mask(self, dtype: torch.dtype) -> torch.Tensor:
         """[B, 1, L, L] what is added to attention logits: 0 where a token may look, the smallest number elsewhere."""
@@ -87,12 +90,13 @@ def prefix_batch(groups: Sequence[Sequence[Encoded]], encoder: Encoder) -> Prefi
         last=torch.tensor(last),
         patches=patches,
         grids=grids,
+        keys=tuple(distinct),
         shown=tuple(order[picture.key] for picture in pictures),
     )
 
 
 def rope_positions(encoded: Encoded, image_token_id: int, merge: int) -> np.ndarray:
-    """[3, tokens] positions of Qwen-VL: text counts on; an image counts rows and columns, then text goes on after it."""
+    """[3, tokens] positions of Qwen-VL: text counts on; an image counts rows and columns, text goes on after it."""
     pieces, cursor, position = [], 0, 0
     starts = encoded.ids == image_token_id
     for picture in encoded.pictures:

@@ -1,19 +1,23 @@
 """What a reward model is: a vision-language backbone whose last hidden state a linear head turns into one number."""
 
 import hashlib
+import itertools
 import json
 import os
 import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import nn
 
 from dt2it_ray.data.chat import REWARD_SYSTEM
 from dt2it_ray.errors import ConfigError, StoreError
-from dt2it_ray.models.collate import Encoder, open_encoder
+from dt2it_ray.models.collate import Encoder, Picture, open_encoder
 from dt2it_ray.models.model_settings import CollateSettings
 from dt2it_ray.models.prefix import PrefixBatch
 from dt2it_ray.models.weights import DTYPES, load_backbone
@@ -21,6 +25,13 @@ from dt2it_ray.settings import Settings, parse_settings
 
 REWARD_CONFIG = "reward_config.json"
 HEAD = "score.weight"
+LOOKED_AT_TOGETHER = 16
+"""Images of one pass of the vision tower in `look_once`."""
+LOOKS_BYTES = 2**30
+"""Image features that need more memory than this are not kept."""
+
+Look = tuple[torch.Tensor, ...]
+"""Of one image: its features, then those that go into the first layers, each [image tokens, hidden]."""
 
 
 class RewardConfig(Settings):
@@ -44,6 +55,8 @@ class RewardModel(nn.Module):
         self.backbone = backbone
         self.score = nn.Linear(hidden, 1, bias=False, dtype=backbone.dtype)
         self.freeze_vision = freeze_vision
+        self.looks: dict[str, Look] = {}
+        """What the vision tower makes of images, by key, see `look_once`."""
         if freeze_vision:
             backbone.visual.requires_grad_(False)
 
@@ -67,6 +80,10 @@ class RewardModel(nn.Module):
 
     def _look(self, batch: PrefixBatch) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """Image features and deepstack features for every image token, each distinct image computed once."""
+        if self.looks:
+            looks = [self.looks[batch.keys[index]] for index in batch.shown]
+            merged, *deep = (torch.cat(layers) for layers in zip(*looks, strict=True))
+            return merged, deep
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze_vision):
             seen = self.backbone.get_image_features(batch.patches, batch.grids, return_dict=True)
         return gather(seen.pooler_output, batch.shown), [
@@ -77,6 +94,44 @@ class RewardModel(nn.Module):
 def gather(features: Any, shown: tuple[int, ...]) -> torch.Tensor:
     """The features of the images shown, one after the other."""
     return torch.cat([features[index] for index in shown])
+
+
+def look_once(model: RewardModel, encoder: Encoder, images: Iterable[bytes], num_images: int) -> None:
+    """Compute the features of all images now, so that batches need no pixels; nothing happens if they take too much
+    memory, if an image cannot be prepared it stays refused. For a frozen vision tower, before any batch is encoded.
+
+    Which images are computed together depends on their order only, so a resumed training sees the same bits.
+    """
+    looks: dict[str, Look] = {}
+    known: dict[str, Picture] = {}
+    distinct = _distinct_pictures(encoder, images)
+    while chunk := list(itertools.islice(distinct, LOOKED_AT_TOGETHER)):
+        looks |= _look_at(model, chunk)
+        known |= {picture.key: replace(picture, patches=picture.patches[:0]) for picture in chunk}
+        size = sum(layer.nbytes for look in looks.values() for layer in look)
+        if size / len(looks) * num_images > LOOKS_BYTES:
+            return
+    model.looks, encoder.known = looks, known
+
+
+def _distinct_pictures(encoder: Encoder, images: Iterable[bytes]) -> Iterator[Picture]:
+    seen: set[str] = set()
+    for content in images:
+        picture = encoder.picture(content)
+        if isinstance(picture, Picture) and picture.key not in seen:
+            seen.add(picture.key)
+            yield picture
+
+
+def _look_at(model: RewardModel, pictures: Sequence[Picture]) -> dict[str, Look]:
+    device = model.score.weight.device
+    patches = torch.from_numpy(np.concatenate([picture.patches for picture in pictures])).to(device)
+    grids = torch.tensor([picture.grid for picture in pictures], device=device)
+    with torch.no_grad():
+        seen = model.backbone.get_image_features(patches, grids, return_dict=True)
+    layers = zip(seen.pooler_output, *seen.deepstack_features, strict=True)
+    # Cloned: the tensors are views of one that all images of the call share.
+    return {picture.key: tuple(layer.clone() for layer in look) for picture, look in zip(pictures, layers, strict=True)}
 
 
 def new_reward_model(folder: str, dtype: str, seed: int, freeze_vision: bool) -> RewardModel:
@@ -128,7 +183,7 @@ def read_reward_config(folder: str) -> RewardConfig:
 
 
 def save_reward_model(model: RewardModel, encoder: Encoder, config: RewardConfig, folder: str) -> RewardConfig:
-    """Write a Hugging Face style folder at once: it is complete, or it is not there. Returns the config with fingerprint."""
+    """Write a Hugging Face style folder: complete, or not at all. Returns the config with its fingerprint."""
     from huggingface_hub import save_torch_state_dict
 
     draft = f"{folder}.draft"

@@ -52,7 +52,7 @@ Member = tuple[int, Encoded]
 
 
 def _batches(kept: Sequence[Member]) -> Iterator[list[list[Member]]]:
-    """Groups of one prompt, longest first, in batches of at most `TOKENS_PER_PASS` padded tokens (one group at least)."""
+    """Groups of one prompt, longest first, in batches of at most `TOKENS_PER_PASS` padded tokens (or one group)."""
     by_prompt: dict[str, list[Member]] = {}
     for member in kept:
         by_prompt.setdefault(member[1].prompt, []).append(member)

@@ -1,4 +1,4 @@
-"""What a training leaves to read: one line of JSON per step, and the pairs that could not be used with their reasons."""
+"""What a training leaves to read: one line of JSON per step, the pairs that could not be used, and a summary."""
 
 import json
 import os
@@ -8,7 +8,10 @@ from typing import Any
 
 from dt2it_ray.data.dropped import Dropped
 
-TRAINING_LOG = "training_log.jsonl"
+TRAINING_LOG = "train.jsonl"
+SUMMARY = "summary.json"
+LAST_STEPS = 0.1
+"""Share of the steps, the last ones, over which the summary averages."""
 
 
 class TrainLog:
@@ -34,6 +37,23 @@ def read_training_log(folder: str) -> list[dict[str, Any]]:
     """The steps of a training, in order; empty if it has not begun."""
     path = Path(folder, TRAINING_LOG)
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
+def write_summary(folder: str) -> None:
+    """Write `SUMMARY`: steps, refused pairs, speed, and the mean loss, accuracy and margin of the last steps."""
+    steps = read_training_log(folder)
+    last = steps[-max(1, round(len(steps) * LAST_STEPS)) :]
+    used = sum(step["pairs"] for step in steps)
+    seconds = sum(step["pairs"] / step["pairs_per_s"] for step in steps if step["pairs_per_s"])
+    figures = {
+        "steps": len(steps),
+        "pairs_refused": len(read_refused_pairs(folder)),
+        "pairs_per_s": round(used / max(seconds, 1e-9), 1),
+        **{name: sum(step[name] for step in last) / len(last) for name in ("loss", "accuracy", "margin")},
+    }
+    draft = Path(folder, f"{SUMMARY}.draft")
+    draft.write_text(json.dumps(figures, indent=2), encoding="utf-8")
+    os.replace(draft, Path(folder, SUMMARY))
 
 
 def read_refused_pairs(folder: str) -> list[dict[str, Any]]:

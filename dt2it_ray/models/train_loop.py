@@ -1,4 +1,4 @@
-"""What every training worker runs: pairs in a fixed order, DeepSpeed ZeRO, checkpoints from which a run goes on exactly."""
+"""What every training worker runs: DeepSpeed ZeRO over pairs in a fixed order, resumed exactly from checkpoints."""
 
 import tempfile
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ import torch.distributed
 
 from dt2it_ray.errors import StoreError
 from dt2it_ray.models.collate import open_encoder
-from dt2it_ray.models.reward_model import RewardConfig, RewardModel, new_reward_model, save_reward_model
+from dt2it_ray.models.reward_model import RewardConfig, RewardModel, look_once, new_reward_model, save_reward_model
 from dt2it_ray.models.schedule import Schedule, learning_rate
-from dt2it_ray.models.train_log import TrainLog
+from dt2it_ray.models.train_log import TrainLog, write_summary
 from dt2it_ray.models.train_rows import open_training_rows
 from dt2it_ray.models.train_settings import TrainSettings
 from dt2it_ray.models.train_step import Trainer
@@ -79,16 +79,26 @@ def train(job: TrainJob, session: Session) -> None:
     )
     encoder = open_encoder(job.base, settings.collate)
     model = new_reward_model(job.base, settings.precision, settings.seed, settings.freeze_vision)
-    engine = _start_deepspeed(model.to(job.device), job, schedule)
+    model.to(job.device)
+    if settings.freeze_vision and _looking_pays(len(rows), rows.num_images(), schedule):
+        look_once(model, encoder, rows.images(), rows.num_images())
+    engine = _start_deepspeed(model, job, schedule)
     with session.checkpoint() as folder:
         step = _resume(engine, folder)
         torch.distributed.barrier()
     _run_steps(step, Trainer(engine, encoder, rows, schedule, settings, session.rank), schedule, job, session)
     with _whole_weights(model, settings.zero_stage):
         if session.rank == 0:
+            # Before the model: where the model is, the training counts as done.
+            write_summary(job.output)
             config = RewardConfig(name=job.name, head=settings.head, collate=settings.collate, dtype=settings.precision)
             save_reward_model(model, encoder, config, str(Path(job.output, MODEL_FOLDER)))
     torch.distributed.barrier()
+
+
+def _looking_pays(num_pairs: int, num_images: int, schedule: Schedule) -> bool:
+    """Whether a worker would look at images more often in its steps than once at each."""
+    return 0 < num_images <= num_pairs * schedule.epochs / schedule.world_size
 
 
 def deepspeed_config(settings: TrainSettings, job: TrainJob, schedule: Schedule, parameters: int) -> dict[str, Any]:
@@ -117,7 +127,11 @@ def deepspeed_config(settings: TrainSettings, job: TrainJob, schedule: Schedule,
 
 def _start_deepspeed(model: RewardModel, job: TrainJob, schedule: Schedule) -> Any:
     import deepspeed
+    import deepspeed.ops
 
+    if job.device == "cpu":
+        # Else DeepSpeed compiles an all-reduce of its own at the first start, where it finds a compiler.
+        deepspeed.ops.__compatible_ops__ = {}
     settings = job.settings
     model.train()
     if job.gradient_checkpointing:

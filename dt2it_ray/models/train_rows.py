@@ -1,6 +1,6 @@
 """Where training pairs come from: a narrow table of pairs in a fixed order, beside wide rows that stay in Arrow."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +63,16 @@ class TrainingRows:
     def pair_ids(self, indices: Sequence[int] | np.ndarray) -> list[str]:
         """The ids of some pairs."""
         return self._pairs["pair_id"].take(pa.array(indices)).to_pylist()
+
+    def images(self) -> Iterator[bytes]:
+        """Every image of every prompt, in the order of the table; an image of two prompts comes twice."""
+        for images in self._prompts["images"]:
+            for image in images.as_py() or ():
+                yield image["bytes"] or b""
+
+    def num_images(self) -> int:
+        """How many `images` there are."""
+        return pc.sum(pc.list_value_length(self._prompts["images"])).as_py() or 0
 
     def lengths(self) -> np.ndarray:
         """A cheap guess of each pair's size, to put pairs of like size together: characters of its texts."""

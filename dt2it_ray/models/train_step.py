@@ -75,7 +75,7 @@ class Trainer:
         }
 
     def _micro_step(self, indices: np.ndarray, weight: float, suspects: list[str]) -> torch.Tensor:
-        """Forward and backward of some pairs. Returns sums: loss, pairs ranked right, margins, pairs, broken rewards."""
+        """Forward and backward of some pairs. Returns sums: loss, pairs right, margins, pairs, broken rewards."""
         groups, weights, names = self._encode(indices)
         if not groups:
             # DeepSpeed's collective calls must be the same on all workers, so a worker without pairs goes along.
@@ -114,8 +114,9 @@ class Trainer:
         everyone: list[Any] = [None] * self._schedule.world_size
         torch.distributed.all_gather_object(everyone, list(suspects))
         names = sorted({name for part in everyone for name in part})
+        shown = f"{', '.join(names[:8])}{' ...' if len(names) > 8 else ''}"
         raise StageFailed(
-            f"step {step}: {what}. Pairs: {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}. Look at these pairs "
+            f"step {step}: {what}. Pairs: {shown}. Look at these pairs "
             "(dt2it explain PAIR_ID); if they are sound, lower learning_rate or max_grad_norm."
         )
 

@@ -41,7 +41,9 @@ class _Waiting:
 class TransformersGenerator:
     """Implements `Generator`: each prompt is computed once, its answers grow together from copies of its cache."""
 
-    def __init__(self, folder: str, settings: SamplingSettings, device: str = "cpu", threads: int | None = None) -> None:
+    def __init__(
+        self, folder: str, settings: SamplingSettings, device: str = "cpu", threads: int | None = None
+    ) -> None:
         """Raises StoreError when the folder is no checkpoint, see `load_language_model`."""
         if threads is not None:
             torch.set_num_threads(threads)

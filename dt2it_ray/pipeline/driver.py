@@ -10,7 +10,7 @@ from typing import Any
 from dt2it_ray.engine.session import ray_session
 from dt2it_ray.engine.telemetry import Bars, Lines, PeakMemory, Reporter
 from dt2it_ray.models.backbones import find_backbone
-from dt2it_ray.pipeline.plan import iteration_name, plan_iteration
+from dt2it_ray.pipeline.plan import iteration_name, plan_iteration, refuse_unknown_stages
 from dt2it_ray.pipeline.report_pages import write_report
 from dt2it_ray.pipeline.run_settings import RunSettings
 from dt2it_ray.pipeline.run_step import run_step
@@ -26,7 +26,7 @@ SUMMARY_FILE = "summary.json"
 
 
 def run_loop(settings: RunSettings) -> dict[str, Any]:
-    """Do every step that is not done yet, and return the run's summary.
+    """Do every step that is not done yet, and return the run's summary: as it was, if nothing is left to do.
 
     Raises:
         StepChanged: a finished step would be made differently now; nothing is run then.
@@ -36,18 +36,20 @@ def run_loop(settings: RunSettings) -> dict[str, Any]:
     backbone = find_backbone(settings.backbone)
     plan = {iteration: plan_iteration(settings, backbone, iteration) for iteration in range(settings.iterations + 1)}
     steps = [step for iteration in plan.values() for step in iteration]
-    for step in steps:
-        finished(step, run)
-    if not run.exists(RUN_FILE):
-        run.write(RUN_FILE, as_json(describe_run(settings, steps)))
-    began = time.monotonic()
+    refuse_unknown_stages(settings.placement, steps)
+    done = [manifest for step in steps if (manifest := finished(step, run)) is not None]
+    if len(done) == len(steps) and run.exists(SUMMARY_FILE):
+        return json.loads(run.read(SUMMARY_FILE))
+    _describe_run(run, settings, steps)
+    began, spent = time.monotonic(), sum(manifest.provenance["wall_s"] for manifest in done)
     manifests: dict[str, Manifest] = {}
     with PeakMemory() as memory, _reporter() as reporter, _session_for(steps, run):
         for iteration, its_steps in plan.items():
             for step in its_steps:
                 manifests[step.name] = _do_step(step, run, reporter)
             run.write(f"{iteration_name(iteration)}/iteration.json", as_json(sum_up(settings, iteration, manifests)))
-    summary = summarise(run, settings, manifests, wall_s=time.monotonic() - began, peak_rss_mib=memory.peak_mib)
+    wall_s = spent + time.monotonic() - began
+    summary = summarise(run, settings, manifests, wall_s=wall_s, peak_rss_mib=memory.peak_mib)
     run.write(SUMMARY_FILE, as_json(summary))
     write_report(run, settings, summary)
     return summary
@@ -58,13 +60,16 @@ def as_json(tree: Mapping[str, Any]) -> bytes:
     return json.dumps(tree, indent=2, ensure_ascii=False).encode()
 
 
-def describe_run(settings: RunSettings, steps: Sequence[Step]) -> dict[str, Any]:
-    """What run.json holds: resolved settings, the plan with fingerprints, and where it was made."""
+def _describe_run(run: Folder, settings: RunSettings, steps: Sequence[Step]) -> None:
+    """Write run.json: resolved settings, the plan with fingerprints, and where it was made. The same plan is kept."""
     plan = [
-        {"step": step.name, "stage": step.stage.name, "fingerprint": step.fingerprint} | {"inputs": _names(step)}
+        {"step": step.name, "stage": step.stage.name, "fingerprint": step.fingerprint, "inputs": _names(step)}
         for step in steps
     ]
-    return {"settings": settings.model_dump(mode="json"), "plan": plan, "provenance": capture_provenance()}
+    if run.exists(RUN_FILE) and json.loads(run.read(RUN_FILE))["plan"] == plan:
+        return
+    told = {"settings": settings.model_dump(mode="json"), "plan": plan, "provenance": capture_provenance()}
+    run.write(RUN_FILE, as_json(told))
 
 
 def _names(step: Step) -> dict[str, str]:

@@ -1,13 +1,15 @@
 """Which steps a run has and what each one reads: a pure function of the settings, so that a plan can be shown."""
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.backbones import Backbone
 from dt2it_ray.pipeline.run_settings import RunSettings
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages import construct, curate, evaluate, judge, labels, rejudge, score, t2i, train, world
-from dt2it_ray.stages.stage import PART_ROWS, NoSettings, Stage, Step, TrainStage
+from dt2it_ray.stages.stage import PART_ROWS, MapStage, NoSettings, Placement, Stage, Step, TrainStage
 
 RAW = "raw_baseline"
 
@@ -58,7 +60,18 @@ def iteration_name(iteration: int) -> str:
 def plan_run(settings: RunSettings, backbone: Backbone) -> tuple[Step, ...]:
     """All steps of a run, each after the steps it reads."""
     iterations = range(settings.iterations + 1)
-    return tuple(step for iteration in iterations for step in plan_iteration(settings, backbone, iteration))
+    steps = tuple(step for iteration in iterations for step in plan_iteration(settings, backbone, iteration))
+    refuse_unknown_stages(settings.placement, steps)
+    return steps
+
+
+def refuse_unknown_stages(placement: Mapping[str, Placement], steps: Sequence[Step]) -> None:
+    """Raises ConfigError if a placement is given for a stage that the plan does not have."""
+    stages = sorted({"default", *(step.stage.name for step in steps if isinstance(step.stage, MapStage))})
+    for name in placement:
+        if name not in stages:
+            near = difflib.get_close_matches(name, stages, n=1, cutoff=0.0)[0]
+            raise ConfigError(f"placement.{name}: no stage is called {name!r}; did you mean {near!r}? {stages}")
 
 
 def plan_iteration(settings: RunSettings, backbone: Backbone, iteration: int) -> tuple[Step, ...]:

@@ -16,7 +16,7 @@ from dt2it_ray.stages.world import WorldSettings
 
 
 class RunSettings(Settings):
-    """A run of the whole loop. `root`, `name`, `placement` and `training` bear no identity; all else is fingerprinted by step."""
+    """A run of the whole loop. `root`, `name`, `placement` and `training` bear no identity; all else does, by step."""
 
     root: str = "runs"
     """Folder or object storage URI under which runs are kept."""

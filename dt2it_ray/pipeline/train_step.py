@@ -1,4 +1,4 @@
-"""How a train step is done: finished tables become files for the workers, the model folder becomes the manifest's files."""
+"""How a train step is done: finished tables are files for the workers, and the manifest lists the model's files."""
 
 import json
 from collections.abc import Mapping

@@ -119,7 +119,7 @@ def test_what_was_sealed_before_a_failure_stays(run: Folder) -> None:
 def test_a_lost_row_fails_the_step(run: Folder) -> None:
     rows = index_step()
     do(run, rows)
-    with pytest.raises(StageFailed, match="1 were lost.*'000000'"):
+    with pytest.raises(StageFailed, match=r"1 were lost.*'000000'"):
         run_step(double_step(rows, lose=True), run, reporter())
 
 

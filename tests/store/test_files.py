@@ -28,9 +28,8 @@ def test_equal_rows_give_equal_bytes_however_they_are_chunked(tmp_path: Path) ->
 def test_an_error_while_writing_leaves_the_old_file_and_no_draft(tmp_path: Path) -> None:
     folder = Folder(str(tmp_path))
     folder.write("note", b"old")
-    with pytest.raises(RuntimeError), folder.replacing("note") as stream:
-        stream.write(b"half of the new")
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        _fail_half_way(folder)
     assert folder.read("note") == b"old"
     assert folder.names() == ["note"]
 
@@ -76,3 +75,9 @@ def test_delete_takes_files_folders_and_what_is_not_there(tmp_path: Path) -> Non
     for name in ("a", "d", "never"):
         folder.delete(name)
     assert folder.names(recursive=True) == []
+
+
+def _fail_half_way(folder: Folder) -> None:
+    with folder.replacing("note") as stream:
+        stream.write(b"half of the new")
+        raise RuntimeError

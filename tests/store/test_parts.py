@@ -47,7 +47,7 @@ def test_a_part_counts_as_sealed_only_while_its_file_is_there(tmp_path: Path) ->
 
 
 def test_two_rows_of_one_key_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(StageFailed, match="'a'.*unique"):
+    with pytest.raises(StageFailed, match=r"'a'.*unique"):
         seal_rows(Folder(str(tmp_path)), "00000.parquet", rows_of("a", "b", "a"), dropped_table(), "id", 3, 0)
 
 

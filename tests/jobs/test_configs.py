@@ -1,0 +1,34 @@
+"""Every shipped configuration is loaded and planned; every job is short and tells its usage."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dt2it_ray.models.backbones import Backbone
+from dt2it_ray.pipeline.plan import plan_run
+from dt2it_ray.pipeline.run_settings import RunSettings
+from dt2it_ray.settings import load_settings
+
+JOBS = Path(__file__).parents[2] / "jobs"
+CONFIGS = sorted(JOBS.glob("configs/*.yaml"))
+SCRIPTS = sorted(JOBS.glob("*.py"))
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_a_config_makes_a_plan(config: Path) -> None:
+    settings = load_settings(RunSettings, config)
+    assert plan_run(settings, Backbone(path="", digest=""))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_a_job_is_under_sixty_lines(script: Path) -> None:
+    assert len(script.read_text().splitlines()) < 60
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_a_job_tells_its_usage(script: Path) -> None:
+    told = subprocess.run([sys.executable, str(script), "--help"], capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+    assert "usage" in told.stdout.lower()

@@ -1,0 +1,113 @@
+"""The plan is a pure function of the settings: which steps there are, in which order, reading what."""
+
+import pytest
+
+from dt2it_ray.errors import ConfigError
+from dt2it_ray.models.backbones import Backbone
+from dt2it_ray.pipeline.plan import plan_iteration, plan_run
+from dt2it_ray.pipeline.run_settings import RunSettings
+from dt2it_ray.settings import parse_settings
+from dt2it_ray.stages.stage import MapStage, Step, TrainStage
+
+BACKBONE = Backbone(path="/anywhere", digest="0123")
+
+
+def plan(**settings: object) -> dict[str, Step]:
+    tree = {"name": "toy", **settings}
+    return {step.name: step for step in plan_run(parse_settings(RunSettings, tree, "test"), BACKBONE)}
+
+
+def test_every_step_comes_after_the_steps_it_reads_and_has_a_name_of_its_own() -> None:
+    settings = RunSettings(name="toy", iterations=3)
+    steps = plan_run(settings, BACKBONE)
+    seen: set[str] = set()
+    for step in steps:
+        assert {source.name for source in step.inputs.values()} <= seen
+        assert step.name not in seen
+        seen.add(step.name)
+
+
+def test_an_iteration_is_the_loop_of_the_paper() -> None:
+    names = [step.name for step in plan_iteration(RunSettings(name="toy"), BACKBONE, 1)]
+    assert names == [
+        f"iter-01/{step}"
+        for step in (
+            "voter-1/train",
+            "score-voter-0",
+            "score-voter-1",
+            "flips",
+            "voted",
+            "consistency/pairs",
+            "consistency/train",
+            "score-consistency",
+            "doubted",
+            "rejudge",
+            "decisions",
+            "survivors",
+            "pairs",
+            "train",
+            "score-benchmarks",
+            "evaluate",
+        )
+    ]
+
+
+def test_the_first_voter_is_the_model_of_the_iteration_before_and_the_others_learn_from_its_pairs() -> None:
+    steps = plan(iterations=2, curate={"voters": 3})
+    for iteration, before in ((1, "iter-00"), (2, "iter-01")):
+        here = f"iter-{iteration:02d}"
+        assert steps[f"{here}/score-voter-0"].inputs["model"].name == f"{before}/train"
+        for voter in (1, 2):
+            assert steps[f"{here}/voter-{voter}/train"].inputs["pairs"].name == f"{before}/pairs"
+        assert set(steps[f"{here}/flips"].inputs) == {"pairs", *(f"scores/voter-{voter}" for voter in range(3))}
+
+
+def test_voters_differ_by_seed_and_the_base_model_and_the_baseline_do_not() -> None:
+    steps = plan()
+    seeds = {name: step.settings.train.seed for name, step in steps.items() if isinstance(step.stage, TrainStage)}  # type: ignore[attr-defined]
+    assert seeds["iter-01/voter-1/train"] == seeds["iter-00/train"] + 1
+    assert seeds["raw_baseline/train"] == seeds["iter-00/train"] == seeds["iter-02/train"]
+
+
+def test_the_baseline_trains_on_the_constructed_pairs_and_the_raw_pool() -> None:
+    steps = plan()
+    inputs = {step.name for step in steps["raw_baseline/pairs"].inputs.values()}
+    assert inputs == {"construct/pairs", "t2i/pairs", "open/pairs"}
+    assert "raw_baseline/train" not in plan(raw_baseline=False)
+
+
+def test_placement_changes_no_fingerprint_and_settings_do() -> None:
+    before = plan()
+    moved = plan(placement={"default": {"engine": "ray", "workers": 7}}, training={"workers": 4}, root="/elsewhere")
+    assert {name: step.fingerprint for name, step in moved.items()} == {
+        name: step.fingerprint for name, step in before.items()
+    }
+    changed = plan(train={"epochs": 2})
+    trained = {name for name in before if changed[name].fingerprint != before[name].fingerprint}
+    assert "iter-00/train" in trained
+    assert "iter-01/decisions" in trained
+    assert "construct/pairs" not in trained
+
+
+def test_a_step_has_the_placement_of_its_stage_or_the_default() -> None:
+    steps = plan(placement={"score": {"workers": 3}, "default": {"batch_rows": 5}}, training={"workers": 2})
+    assert steps["iter-01/score-voter-0"].placement.workers == 3
+    assert steps["open/rows"].placement.batch_rows == 5  # type: ignore[union-attr]
+    assert steps["iter-00/train"].placement.workers == 2
+
+
+def test_a_placement_for_a_stage_that_does_not_exist_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(ConfigError, match="no stage is called 'scores'; did you mean 'score'"):
+        plan(placement={"scores": {"workers": 3}})
+
+
+def test_every_column_that_a_map_step_reads_is_written_by_one_of_its_inputs() -> None:
+    for step in plan().values():
+        if isinstance(step.stage, MapStage):
+            written = {
+                name
+                for source in step.inputs.values()
+                if not isinstance(source.stage, TrainStage)
+                for name in source.stage.writes.names  # type: ignore[union-attr]
+            }
+            assert set(step.stage.reads.names) <= written, step.name
