@@ -42,8 +42,8 @@ def run_training(job: Mapping[str, Any], placement: TrainPlacement) -> str:
             continue
         if not os.path.isdir(model):
             raise StageFailed(
-                f"training {job['name']} ended, but {model} is not here: its workers write to another disk. Put the run "
-                "folder on one that all machines mount."
+                f"training {job['name']} ended, but {model} is not here: its workers write to another disk. Put the "
+                "run folder on one that all machines mount."
             )
     shutil.rmtree(os.path.join(output, CHECKPOINTS), ignore_errors=True)
     return model

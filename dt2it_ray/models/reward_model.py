@@ -97,10 +97,10 @@ def gather(features: Any, shown: tuple[int, ...]) -> torch.Tensor:
 
 
 def look_once(model: RewardModel, encoder: Encoder, images: Iterable[bytes], num_images: int) -> None:
-    """Compute the features of all images now, so that batches need no pixels; nothing happens if they take too much
-    memory, if an image cannot be prepared it stays refused. For a frozen vision tower, before any batch is encoded.
+    """Compute the features of all images now, so that batches need no pixels. For a frozen vision tower.
 
-    Which images are computed together depends on their order only, so a resumed training sees the same bits.
+    Which images are computed together depends on their order only, so a resumed training sees the same bits. Images
+    that cannot be prepared are left out. If the features would pass `LOOKS_BYTES`, batches compute their own.
     """
     looks: dict[str, Look] = {}
     known: dict[str, Picture] = {}

@@ -30,7 +30,7 @@ class JudgeSettings(Settings):
     """The simulated annotator of the embedded world."""
     attempts: int = Field(default=3, ge=1, le=10)
     """Requests per reply before it is given up (arXiv 2604.19544: 3)."""
-    weight_tolerance: float = Field(WEIGHT_TOLERANCE, ge=0, le=0.5)
+    weight_tolerance: float = Field(default=WEIGHT_TOLERANCE, ge=0, le=0.5)
     """How far the criterion weights may sum from 1."""
 
 

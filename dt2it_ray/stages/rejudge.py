@@ -28,7 +28,7 @@ class RejudgeSettings(Settings):
     """The simulated annotators of the embedded world; each has errors of its own."""
     attempts: int = Field(default=3, ge=1, le=10)
     """Requests per reply before it counts as invalid."""
-    weight_tolerance: float = Field(WEIGHT_TOLERANCE, ge=0, le=0.5)
+    weight_tolerance: float = Field(default=WEIGHT_TOLERANCE, ge=0, le=0.5)
     """How far the criterion weights may sum from 1."""
 
 

@@ -1,12 +1,21 @@
-"""A Qwen3-VL folder with random weights: the real architecture at toy size, made in a second, for tests only."""
+"""A Qwen3-VL folder with random weights and pairs to train it on: the real architecture at toy size, for tests only."""
 
+import io
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
+from PIL import Image
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen3VLConfig, Qwen3VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+from dt2it_ray.data.schema import PROMPTS
+from dt2it_ray.models.train_loop import TrainJob
+from dt2it_ray.models.train_settings import TrainSettings
 
 SPECIAL = [
     "<|endoftext|>",
@@ -23,6 +32,8 @@ CORPUS = (
     "图中有几个圆?",
     "system user assistant",
 )
+
+ANSWERS = {"right": "There are three red circles.", "short": "three", "wrong": "图中没有圆。"}
 
 TEMPLATE = """{%- for message in messages -%}
 {{- '<|im_start|>' + message.role + '\\n' -}}
@@ -111,4 +122,46 @@ def _config(tokenizer: PreTrainedTokenizerFast, hidden: int, layers: int, depth:
         vision_start_token_id=token("<|vision_start|>"),
         vision_end_token_id=token("<|vision_end|>"),
         tie_word_embeddings=True,
+    )
+
+
+def picture(seed: int) -> bytes:
+    """A PNG of 96x96 random pixels."""
+    pixels = np.random.default_rng(seed).integers(0, 255, (96, 96, 3), dtype=np.uint8)
+    encoded = io.BytesIO()
+    Image.fromarray(pixels).save(encoded, "PNG")
+    return encoded.getvalue()
+
+
+def write_toy_pairs(folder: Path, num_prompts: int) -> TrainJob:
+    """A job whose pairs (two per prompt, in two part files) always prefer the same answer; settings are small."""
+    rows = [
+        {
+            "prompt_id": f"prompt-{number:03}",
+            "images": [{"bytes": picture(number), "path": None}],
+            "question": f"How many red circles are in image {number}?",
+            "answers": [{"answer_id": f"{name}-{number:03}", "text": text} for name, text in ANSWERS.items()],
+        }
+        for number in range(num_prompts)
+    ]
+    pq.write_table(
+        pa.Table.from_pylist(rows, schema=pa.schema([PROMPTS.field(name) for name in rows[0]])), folder / "r"
+    )
+    for part, worse in enumerate(("short", "wrong")):
+        names = [row["prompt_id"].removeprefix("prompt-") for row in rows]
+        pairs = {
+            "pair_id": [f"pair-{worse}-{name}" for name in names],
+            "prompt_id": [f"prompt-{name}" for name in names],
+            "chosen_id": [f"right-{name}" for name in names],
+            "rejected_id": [f"{worse}-{name}" for name in names],
+        }
+        pq.write_table(pa.table(pairs), folder / f"pairs-{part}")
+    return TrainJob(
+        settings=TrainSettings(global_batch_pairs=4, learning_rate=3e-3, precision="float32"),
+        name="toy",
+        base=str(write_random_model(folder / "base")),
+        pairs_paths=(str(folder / "pairs-0"), str(folder / "pairs-1")),
+        rows_paths=((str(folder / "r"),),),
+        output=str(folder / "output"),
+        micro_batch_pairs=4,
     )

@@ -1,6 +1,7 @@
 """The shape of the tiny model: Qwen3-VL's own classes at about 2.6 M parameters."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import PreTrainedTokenizerFast, Qwen3VLConfig, Qwen3VLForConditionalGeneration
@@ -51,7 +52,7 @@ def image_processor() -> Qwen2VLImageProcessorPil:
 def save_tiny(model: torch.nn.Module, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """Write everything that transformers needs to open the model, with weights rounded to bfloat16."""
     folder.mkdir(parents=True, exist_ok=True)
-    rounded = Qwen3VLForConditionalGeneration(tiny_config(tokenizer))
+    rounded: Any = Qwen3VLForConditionalGeneration(tiny_config(tokenizer))
     rounded.load_state_dict(model.state_dict())
     rounded.to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)

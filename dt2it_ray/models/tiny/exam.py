@@ -55,17 +55,15 @@ def mark(generator: Generator, scenes: int) -> list[Mark]:
         wanted = [_comparison(number, language) for number in range(scenes)]
         answers = _answer(generator, [request for request, _ in wanted])
         asked[TWO_IMAGES, language] += scenes
-        right[TWO_IMAGES, language] += sum(answer == better for answer, (_, better) in zip(answers, wanted, strict=True))
+        fits = [answer == better for answer, (_, better) in zip(answers, wanted, strict=True)]
+        right[TWO_IMAGES, language] += sum(fits)
     order = [(family, language) for family in (*FAMILIES, TWO_IMAGES) for language in LANGUAGES]
     return [Mark(*place, asked[place], right[place]) for place in order if asked[place]]
 
 
 def write_card(folder: Path, settings: object, marks: list[Mark], made: str) -> None:
     """README.md of the model: what it is, how it was made, and its marks."""
-    rows = [
-        f"| {mark.family} | {mark.language} | {mark.asked} | {mark.right / mark.asked:.3f} |"
-        for mark in marks
-    ]
+    rows = [f"| {mark.family} | {mark.language} | {mark.asked} | {mark.right / mark.asked:.3f} |" for mark in marks]
     asked, right = sum(mark.asked for mark in marks), sum(mark.right for mark in marks)
     text = CARD.format(made=made, settings=settings, rows="\n".join(rows), asked=asked, share=right / asked)
     (folder / "README.md").write_text(text, encoding="utf-8")

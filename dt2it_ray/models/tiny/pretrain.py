@@ -72,7 +72,8 @@ def pretrain(
     `watch(step, smoothed loss, model)` is called after every step.
     """
     torch.manual_seed(settings.seed)
-    model = Qwen3VLForConditionalGeneration(tiny_config(tokenizer)).to(device)
+    model: Any = Qwen3VLForConditionalGeneration(tiny_config(tokenizer))
+    model.to(device)
     optimizers = _optimizers(model, settings)
     smooth = math.log(len(tokenizer))
     for step, batch in enumerate(_batches(settings, tokenizer, loaders)):

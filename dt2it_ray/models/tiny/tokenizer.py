@@ -18,7 +18,10 @@ SPECIAL = (
 )
 VOCABULARY = 2048
 # Han characters stand alone: phrases as single tokens would tie a subject to its value.
-PIECES = r"\p{Han}|(?:[^\r\n\p{L}\p{N}]?(?!\p{Han})\p{L})(?:(?!\p{Han})\p{L})*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+"
+PIECES = (
+    r"\p{Han}|(?:[^\r\n\p{L}\p{N}]?(?!\p{Han})\p{L})(?:(?!\p{Han})\p{L})*|\p{N}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+"
+)
 IMAGE_PLACE = "<|vision_start|><|image_pad|><|vision_end|>"
 CHAT_TEMPLATE = """{%- for message in messages -%}
     {{- '<|im_start|>' + message.role + '\\n' -}}

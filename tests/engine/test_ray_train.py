@@ -1,0 +1,78 @@
+"""Training on Ray: a killed worker changes no byte of the model, two workers share the work, errors are one message."""
+
+import dataclasses
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dt2it_ray.engine.ray_train import CHECKPOINTS, run_training
+from dt2it_ray.errors import StageFailed
+from dt2it_ray.models.train_log import read_training_log
+from dt2it_ray.models.train_loop import TrainJob
+from dt2it_ray.stages.stage import TrainPlacement
+from tests.models.random_model import write_toy_pairs
+
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
+ONE = TrainPlacement(workers=1, cpus=1, micro_batch_pairs=4, checkpoint_every_steps=3, max_failures=0)
+STEPS = 20
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> TrainJob:
+    return write_toy_pairs(tmp_path_factory.mktemp("ray-train"), num_prompts=2 * STEPS)
+
+
+def fields(job: TrainJob, output: Path) -> dict:
+    """What a train step passes on."""
+    names = ("name", "base", "pairs_paths", "rows_paths")
+    settings = job.settings.model_dump(mode="json")
+    return {"settings": settings, **{name: getattr(job, name) for name in names}, "output": str(output)}
+
+
+def kill_worker_at(output: Path, step: int) -> None:
+    """Kill the training worker of this session with SIGKILL as soon as the log reaches a step."""
+    while len(read_training_log(str(output))) < step:
+        time.sleep(0.005)
+    for process in psutil.Process().children(recursive=True):
+        if "RayTrainWorker" in " ".join(process.cmdline()):
+            os.kill(process.pid, signal.SIGKILL)
+
+
+def test_a_killed_worker_and_a_second_run_end_with_the_same_bytes(job: TrainJob, tmp_path: Path) -> None:
+    undisturbed = run_training(fields(job, tmp_path / "undisturbed"), ONE)
+    killed = tmp_path / "killed"
+    killer = threading.Thread(target=kill_worker_at, args=(killed, 8), daemon=True)
+    killer.start()
+    with pytest.raises(StageFailed, match=r"training toy failed: .* running again goes on from there"):
+        run_training(fields(job, killed), ONE)
+    killer.join()
+    steps_before = len(read_training_log(str(killed)))
+    assert 8 <= steps_before < STEPS
+    again = run_training(fields(job, killed), ONE)
+    for name in ("model.safetensors", "reward_config.json"):
+        assert Path(again, name).read_bytes() == Path(undisturbed, name).read_bytes()
+    assert [step["step"] for step in read_training_log(str(killed))] == list(range(STEPS))
+    assert not (killed / CHECKPOINTS).exists()
+    stamp = Path(again, "model.safetensors").stat().st_mtime_ns
+    assert run_training(fields(job, killed), ONE) == again
+    assert Path(again, "model.safetensors").stat().st_mtime_ns == stamp
+
+
+def test_two_workers_learn_what_one_learns(job: TrainJob, tmp_path: Path) -> None:
+    run_training(fields(job, tmp_path), ONE.model_copy(update={"workers": 2, "micro_batch_pairs": 2}))
+    steps = read_training_log(str(tmp_path))
+    assert [step["pairs"] for step in steps] == [4] * STEPS
+    assert steps[-1]["loss"] < 0.5 * steps[0]["loss"]
+
+
+def test_bad_inputs_are_one_message_and_are_not_tried_again(job: TrainJob, tmp_path: Path) -> None:
+    lost = dataclasses.replace(job, base=str(tmp_path / "nowhere"))
+    with pytest.raises(StageFailed, match="nowhere") as failure:
+        run_training(fields(lost, tmp_path / "output"), ONE.model_copy(update={"max_failures": 3}))
+    assert "\n" not in str(failure.value)
+    assert failure.value.__suppress_context__
