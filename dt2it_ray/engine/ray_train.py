@@ -58,6 +58,8 @@ def _trainer(job: Mapping[str, Any], placement: TrainPlacement) -> Any:
     resources = {"CPU": placement.cpus} | ({"GPU": placement.gpus} if gpu else {})
     # The controller looks at its workers this often; the default of 2 s is a third of a small training.
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
+    # The default of 60 s loops for ever while a busy machine imports or a cluster brings up nodes.
+    os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "1200")
     return TorchTrainer(
         train_worker,
         train_loop_config={**job, **_worker_fields(placement)},

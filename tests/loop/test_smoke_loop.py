@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -146,3 +147,23 @@ def wait_for(folder: Path, part_of_name: str, process: subprocess.Popen) -> None
         assert process.poll() is None, "the run ended before it could be disturbed"
         time.sleep(0.05)
     raise AssertionError(f"nothing called {part_of_name} came up in {folder}")
+
+
+def test_other_workers_and_batch_sizes_give_the_same_bytes(finished: Path, tmp_path: Path) -> None:
+    """Everything but the trainings is made again, elsewhere and otherwise cut."""
+    run = tmp_path / "smoke"
+    for manifest in finished.rglob("train/manifest.json"):
+        step = manifest.parent
+        shutil.copytree(step, run / step.relative_to(finished))
+    told = run_loop(tmp_path, *OTHERWISE)
+    assert told.returncode == 0, told.stderr
+    assert hashes_of(run) == hashes_of(finished)
+
+
+OTHERWISE = (
+    "placement.default={engine: local, batch_rows: 7}",
+    "placement.generate={engine: ray, workers: 2, batch_rows: 3}",
+    "placement.score={engine: local, cpus: 1, batch_rows: 5}",
+    "placement.listwise={engine: ray, workers: 2, batch_rows: 4}",
+)
+"""Where the smoke run is placed in another way."""

@@ -13,11 +13,15 @@ from dt2it_ray.data.scenes.t2i import t2i_pair
 from dt2it_ray.data.t2i_wording import FIRST_BETTER, SECOND_BETTER, comparison_question
 
 CHINESE_SHARE = 0.28
-TWO_IMAGE_SHARE = 0.14
+TWO_IMAGE_SHARE = 0.12
 SYSTEM_SHARE = 0.4
 CHECK_SHARE = 0.4
 """Part of the answers that are not learned but checked: the next user turn asks whether they are right."""
 QUESTIONS = 3
+HARD = {"position": 4.0, "existence": 3.0}
+"""How much likelier a question of these families is asked than one of the others: they are learned last."""
+STYLE_WEIGHTS = (2, 1, 1, 1)
+"""Of `STYLES`: short answers teach the most per token."""
 CHECKS = {
     "en": ("Is that right?", "Is this answer correct?", "Is everything in this answer true?"),
     "zh": ("对吗？", "这个回答正确吗？", "这个回答都对吗？"),
@@ -62,7 +66,7 @@ def _question_turns(scene: Scene, seed: int | str, language: str, doubt: float, 
     """Questions with answers, some checked, and mostly one caption somewhere between them."""
     parts = [
         _answer_turns(scene, question, f"{seed} {place}", doubt, draw)
-        for place, question in enumerate(sample_questions(scene, seed, language, QUESTIONS))
+        for place, question in enumerate(_pick_questions(scene, seed, language, draw))
     ]
     if draw.random() < 0.5:
         request = draw.choice(CAPTION_REQUESTS[language])
@@ -71,12 +75,20 @@ def _question_turns(scene: Scene, seed: int | str, language: str, doubt: float, 
     return [turn for part in parts for turn in part]
 
 
+def _pick_questions(scene: Scene, seed: int | str, language: str, draw: random.Random) -> list[Question]:
+    """Some of the questions that the scene allows, hard families more often."""
+    asked = sample_questions(scene, seed, language, 4 * QUESTIONS)
+    # Efraimidis and Spirakis: the largest of u ** (1 / weight) are a weighted sample without replacement.
+    ranked = sorted(asked, key=lambda question: -(draw.random() ** (1 / HARD.get(question.family, 1.0))))
+    return ranked[:QUESTIONS]
+
+
 def _answer_turns(scene: Scene, question: Question, seed: str, doubt: float, draw: random.Random) -> list[Turn]:
     checked = draw.random() < CHECK_SHARE
     main_true, extras_true = _plant_truth(0.35 if checked else doubt, 0.2 if checked else doubt, draw)
     value = question.value if main_true else draw.choice(question.false_values)
     extras = pick_extras(scene, question, extras_true, seed)
-    answer = write_answer(scene, question, value, draw.choice(STYLES), question.language, extras, seed)
+    answer = write_answer(scene, question, value, draw.choices(STYLES, STYLE_WEIGHTS)[0], question.language, extras, seed)
     turns = [Turn("user", question.text), Turn("assistant", answer, learned=not checked)]
     if not checked:
         return turns

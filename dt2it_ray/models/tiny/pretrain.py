@@ -19,11 +19,15 @@ CHUNK_BATCHES = 16
 """Batches cut from one chunk of lessons, so that a batch holds lessons of similar length."""
 
 
+PLACE_SCALE = 0.3
+"""Standard deviation of the first position embeddings of image patches."""
+
+
 class PretrainSettings(Settings):
     """How long and how fast the model learns."""
 
     seed: int = 1
-    lessons: int = Field(default=84_000, ge=64)
+    lessons: int = Field(default=115_200, ge=64)
     """Conversations shown, each once."""
     batch_lessons: int = Field(default=32, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)
@@ -73,6 +77,8 @@ def pretrain(
     """
     torch.manual_seed(settings.seed)
     model: Any = Qwen3VLForConditionalGeneration(tiny_config(tokenizer))
+    # At transformers' 0.02 the places of patches drown in their colours, and "where" is never learned.
+    torch.nn.init.normal_(model.model.visual.pos_embed.weight, std=PLACE_SCALE)
     model.to(device)
     optimizers = _optimizers(model, settings)
     smooth = math.log(len(tokenizer))
@@ -124,12 +130,12 @@ def _as_is(chunk: list[Batch]) -> list[Batch]:
     return chunk
 
 
-def _optimizers(model: Qwen3VLForConditionalGeneration, settings: PretrainSettings) -> list[torch.optim.Optimizer]:
+def _optimizers(model: Any, settings: PretrainSettings) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside the layers, AdamW for the rest; norms and biases do not decay."""
-    embeddings = model.get_input_embeddings().weight
+    embeddings = {model.get_input_embeddings().weight, model.model.visual.pos_embed.weight}
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    matrices = [parameter for parameter in trained if parameter.ndim == 2 and parameter is not embeddings]
-    others = [parameter for parameter in trained if parameter.ndim > 2 or parameter is embeddings]
+    matrices = [parameter for parameter in trained if parameter.ndim == 2 and parameter not in embeddings]
+    others = [parameter for parameter in trained if parameter.ndim > 2 or parameter in embeddings]
     vectors = [parameter for parameter in trained if parameter.ndim < 2]
     decay, rate = settings.weight_decay, settings.learning_rate
     muon = torch.optim.Muon(
