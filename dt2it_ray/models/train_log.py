@@ -34,9 +34,10 @@ class TrainLog:
 
 
 def read_training_log(folder: str) -> list[dict[str, Any]]:
-    """The steps of a training, in order; empty if it has not begun."""
+    """The steps of a training, in order; empty if it has not begun. A line that is being written is left out."""
     path = Path(folder, TRAINING_LOG)
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 def write_summary(folder: str) -> None:

@@ -1,17 +1,25 @@
 """How a train step is done: finished tables are files for the workers, and the manifest lists the model's files."""
 
+import contextlib
 import json
-from collections.abc import Mapping
-from typing import Any
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
+from dt2it_ray.data.dropped import dropped_table
 from dt2it_ray.engine.telemetry import Reporter
 from dt2it_ray.errors import StageFailed
+from dt2it_ray.models.train_log import SUMMARY, read_refused_pairs, read_training_log
 from dt2it_ray.pipeline.map_step import Made
 from dt2it_ray.pipeline.step_files import data_folder, list_files
 from dt2it_ray.stages.stage import Step, TrainPlacement
 from dt2it_ray.stages.train import FitSettings
 from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Counts, Manifest
+from dt2it_ray.store.parts import part_name
+
+LOOK_EVERY_S = 2.0
+"""How often the training log is read for progress."""
 
 
 def do_train(step: Step, run: Folder, inputs: Mapping[str, Manifest], reporter: Reporter) -> Made:
@@ -38,9 +46,39 @@ def do_train(step: Step, run: Folder, inputs: Mapping[str, Manifest], reporter: 
         "rows_paths": _rows_paths(step, run, inputs),
         "output": output.uri,
     }
-    run_training(job, placement)
-    metrics = json.loads(output.read("summary.json")) if output.exists("summary.json") else {}
-    return list_files(output), Counts(rows_in=num_pairs, rows_out=num_pairs), metrics
+    with _told_to(reporter, output.uri):
+        run_training(job, placement)
+    refused = dropped_table(read_refused_pairs(output.uri))
+    if refused.num_rows:
+        output.write_table(f"dropped/{part_name(0)}", refused)
+    reasons = dict(Counter(refused["reason"].to_pylist()))
+    counts = Counts(num_pairs, num_pairs - refused.num_rows, refused.num_rows, reasons=reasons)
+    return list_files(output), counts, json.loads(output.read(SUMMARY))
+
+
+@contextlib.contextmanager
+def _told_to(reporter: Reporter, folder: str) -> Iterator[None]:
+    """Tell the reporter of every optimizer step that the training log in the folder shows, while the block lasts."""
+    over = threading.Event()
+
+    def follow() -> None:
+        told = 0
+        while True:
+            last = over.wait(LOOK_EVERY_S)
+            pairs = sum(step["pairs"] for step in read_training_log(folder))
+            if pairs > told:
+                reporter.advance(pairs - told)
+                told = pairs
+            if last:
+                return
+
+    follower = threading.Thread(target=follow, daemon=True)
+    follower.start()
+    try:
+        yield
+    finally:
+        over.set()
+        follower.join()
 
 
 def _rows_paths(step: Step, run: Folder, inputs: Mapping[str, Manifest]) -> list[list[str]]:
@@ -60,9 +98,3 @@ def _rows_paths(step: Step, run: Folder, inputs: Mapping[str, Manifest]) -> list
 def _paths(source: Step, run: Folder, manifest: Manifest) -> list[str]:
     data = data_folder(run, source)
     return [data.path(file.name) for file in manifest.files]
-
-
-def training_metrics(output: Folder) -> dict[str, Any]:
-    """The last line of the training log."""
-    lines = output.read("train.jsonl").decode().splitlines()
-    return json.loads(lines[-1]) if lines else {}

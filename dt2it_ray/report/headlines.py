@@ -59,7 +59,7 @@ def _truth(content: ReportContent) -> list[Headline]:
     last = overall[-1]
     told = []
     if last.recall is not None:
-        note = f"{last.caught:,} of {last.wrong:,} planted label flips ({last.name})"
+        note = f"{last.caught:,} of {last.wrong:,} labels planted wrong ({last.name})"
         told.append(Headline("Wrong labels caught", f"{last.recall:.1%}", note))
     if last.precision is not None:
         note = f"{last.caught:,} of {last.touched:,} flipped or dropped pairs were wrong ({last.name})"

@@ -27,10 +27,10 @@ def start_picture(start: Construction) -> Markup:
         _arrow(LEFT, 212, 256, _count(start.listwise, "judged")),
         _elbow(RIGHT, 212, 276, EDGE, _count(start.pointwise, "judged")),
         _box(LEFT, 256, NARROW, "Both agree"),
-        _box(RIGHT, 320, JUDGES, "Text-to-image rows"),
-        _arrow(LEFT, 296, 424, _count(start.pairs, "pairs"), 344),
-        _notes(LEFT + 9, 344 + NOTE_GAP, _of(start.agreed, start.compared)),
-        _elbow(RIGHT, 360, 444, LEFT + 150, _count(start.t2i, "rows")),
+        _box(RIGHT, 348, JUDGES, "Text-to-image rows"),
+        _arrow(LEFT, 296, 424, _count(start.pairs, "pairs"), 316),
+        _notes(LEFT + 9, 316 + NOTE_GAP, _of(start.agreed, start.compared)),
+        _elbow(RIGHT, 388, 444, LEFT + 150, _count(start.t2i, "rows")),
         _box(LEFT + 40, 424, WIDE, f"Train {start.model}", "box-end"),
     ]
     told = (

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from markupsafe import Markup
 
-from dt2it_ray.report.axes import Scale, horizontal_axis
+from dt2it_ray.report.axes import Scale, horizontal_axis, ticks
 from dt2it_ray.report.svg import line, picture, tag, text
 
 WIDTH = 440.0
@@ -98,11 +98,12 @@ def _edges(values: np.ndarray) -> np.ndarray:
 
 
 def _count_axis(up: Scale) -> Markup:
-    half = up.high / 2
+    """Faint rules at round whole numbers."""
     return Markup("").join(
         line(44, up.at(value), WIDTH - 12, up.at(value), "rule")
         + text(40, up.at(value) + 4, f"{value:,.0f}", "tick", "end")
-        for value in ((0, half, up.high) if up.high > 2 else (0, up.high))
+        for value in ticks(0, up.high, 3)
+        if value == int(value)
     )
 
 

@@ -49,6 +49,11 @@ def test_a_histogram_counts_every_finite_value() -> None:
     assert heights == [90.0, 150.0]
 
 
+def test_counts_are_told_at_whole_numbers() -> None:
+    drawn = histogram_plot("d", "x", [Series("right", np.array([-1.0] * 9 + [1.0]))])
+    assert re.findall(r'text-anchor="end" class="tick">([^<]*)<', drawn) == ["0", "5"]
+
+
 def test_one_outlier_hides_nothing() -> None:
     values = np.concatenate([np.linspace(-1, 1, 1000), [1e6]])
     assert histogram_plot("d", "x", [Series("right", values)]).count("<rect") == 40

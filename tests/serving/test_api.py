@@ -18,7 +18,8 @@ from tests.serving.chats import chat, data_url, png, question
 from tests.serving.fakes import fake_reward
 
 TOKEN = "correct-horse"
-SETTINGS = ServeSettings(request_timeout_s=0.3, limits=Limits(max_body_bytes=20_000, max_conversations=3))
+SETTINGS = ServeSettings(limits=Limits(max_body_bytes=20_000, max_conversations=3))
+IMPATIENT = ServeSettings(request_timeout_s=0.2)
 
 
 class FakeBackend:
@@ -43,9 +44,11 @@ class FakeBackend:
         return Scored("f00d", [fake_reward(conversation, 0) for conversation in conversations])
 
 
-def ask(method: str, path: str, token: str | None = TOKEN, **content: Any) -> httpx.Response:
+def ask(
+    method: str, path: str, token: str | None = TOKEN, settings: ServeSettings = SETTINGS, **content: Any
+) -> httpx.Response:
     async def send() -> httpx.Response:
-        api = build_api(FakeBackend(), SETTINGS, token_digest(TOKEN))
+        api = build_api(FakeBackend(), settings, token_digest(TOKEN))
         # The handler of unexpected errors answers and raises again, for the server's log.
         transport = httpx.ASGITransport(api, raise_app_exceptions=False)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -139,12 +142,19 @@ def test_a_long_body_is_refused_before_it_has_arrived() -> None:
     [
         ("busy", (429, "rate_limit_error", None, "queue_full")),
         ("gone", (503, "overloaded_error", None, "model_unavailable")),
-        ("stuck", (503, "overloaded_error", None, "timeout")),
     ],
 )
 def test_a_client_that_should_come_back_is_told_when(model: str, expected: tuple[object, ...]) -> None:
     response = reward(model)
     assert error_of(response) == expected
+    assert int(response.headers["retry-after"]) >= 1
+
+
+def test_a_request_that_takes_too_long_is_given_up() -> None:
+    body = {"model": "stuck", "conversations": [chat("Q", "A")]}
+    response = ask("POST", "/v1/reward", settings=IMPATIENT, json=body)
+    assert error_of(response) == (503, "overloaded_error", None, "timeout")
+    assert "within 0.2 s" in response.json()["error"]["message"]
     assert int(response.headers["retry-after"]) >= 1
 
 

@@ -88,7 +88,9 @@ def _answer_turns(scene: Scene, question: Question, seed: str, doubt: float, dra
     main_true, extras_true = _plant_truth(0.35 if checked else doubt, 0.2 if checked else doubt, draw)
     value = question.value if main_true else draw.choice(question.false_values)
     extras = pick_extras(scene, question, extras_true, seed)
-    answer = write_answer(scene, question, value, draw.choices(STYLES, STYLE_WEIGHTS)[0], question.language, extras, seed)
+    answer = write_answer(
+        scene, question, value, draw.choices(STYLES, STYLE_WEIGHTS)[0], question.language, extras, seed
+    )
     turns = [Turn("user", question.text), Turn("assistant", answer, learned=not checked)]
     if not checked:
         return turns
