@@ -20,25 +20,17 @@ class Settings(BaseModel):
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
-def load_settings(kind: type[SettingsT], path: str | Path, overrides: Iterable[str] = ()) -> SettingsT:
-    """Settings of `kind` from a YAML file with `key=value` overrides (dotted keys, values read as YAML).
+def load_settings(kind: type[SettingsT], path: str | Path | None, overrides: Iterable[str] = ()) -> SettingsT:
+    """Settings of `kind` from a YAML file, or its defaults, with `key=value` overrides (dotted keys, YAML values).
 
     Raises:
         ConfigError: the file is missing or not YAML, an override has no `=`, a key is unknown (the nearest valid
             key is named) or a value is out of range.
     """
-    return _overridden(kind, _read_yaml(Path(path)), overrides, where=str(path))
-
-
-def settings_from_overrides(kind: type[SettingsT], overrides: Iterable[str]) -> SettingsT:
-    """The defaults of `kind` with `key=value` overrides. Raises ConfigError as `load_settings`."""
-    return _overridden(kind, {}, overrides, where="the command line")
-
-
-def _overridden(kind: type[SettingsT], tree: dict[str, Any], overrides: Iterable[str], where: str) -> SettingsT:
+    tree = {} if path is None else _read_yaml(Path(path))
     for override in overrides:
         _apply_override(tree, override)
-    return parse_settings(kind, tree, where=where)
+    return parse_settings(kind, tree, where="the command line" if path is None else str(path))
 
 
 def parse_settings(kind: type[SettingsT], tree: dict[str, Any], where: str) -> SettingsT:

@@ -12,7 +12,7 @@ import torch
 from dt2it_ray.models.tiny.architecture import save_tiny
 from dt2it_ray.models.tiny.exam import examine, write_card
 from dt2it_ray.models.tiny.pretrain import PretrainSettings, lesson_tokenizer, pretrain
-from dt2it_ray.settings import settings_from_overrides
+from dt2it_ray.settings import load_settings
 
 TOLD_EVERY, SAVED_EVERY = 100, 500
 
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--loaders", type=int, default=1, help="processes that make lessons")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings, e.g. lessons=20000")
     given = parser.parse_args()
-    settings = settings_from_overrides(PretrainSettings, given.overrides)
+    settings = load_settings(PretrainSettings, None, given.overrides)
     tokenizer = lesson_tokenizer(settings)
     began = time.monotonic()
 

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 
 from dt2it_ray.engine.session import ray_session
@@ -19,13 +18,14 @@ def main() -> int:
     """Exit code of the job: 0 stopped on request, 1 the server failed, 2 bad usage or config."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", metavar="RUN", help="a run's folder, e.g. runs/demo")
-    parser.add_argument("--config", default=os.devnull, help="YAML file of ServeSettings; without it all defaults")
+    parser.add_argument("--config", help="YAML file of ServeSettings; without it all defaults")
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings that replace the file's")
     typed = parser.parse_args()
     try:
         run = Folder(typed.run)
         as_scored = json.dumps(read_run(run).settings.get("score", {}))
-        settings = load_settings(ServeSettings, typed.config, [f"score={as_scored}", *typed.overrides])
+        overrides = [f"score={as_scored}", *typed.overrides]
+        settings = load_settings(ServeSettings, typed.config, overrides)
         models = models_of(run)
         with ray_session():
             serve_forever(models, settings)
