@@ -71,8 +71,10 @@ def _slices(work: MapWork, todo: Todo, placement: Placement) -> Any:
         max_size=max(fewest, placement.max_workers),
         max_tasks_in_flight_per_actor=SLICES_IN_FLIGHT,
     )
+    # Ray's annotations know functions of one argument only.
+    read: Any = _read
     reading = ray.data.from_arrow(plan).map_batches(
-        _read, fn_kwargs={"work": work}, batch_size=1, batch_format="pyarrow", num_cpus=0
+        read, fn_kwargs={"work": work}, batch_size=1, batch_format="pyarrow", num_cpus=0
     )
     return reading.map_batches(
         _Worker,

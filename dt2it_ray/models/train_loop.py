@@ -137,12 +137,14 @@ def _start_deepspeed(model: RewardModel, job: TrainJob, schedule: Schedule) -> A
     if job.gradient_checkpointing:
         model.backbone.gradient_checkpointing_enable()
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    # DeepSpeed takes groups, though its annotation says a module.
+    groups: Any = [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
     engine, *_ = deepspeed.initialize(
         model=model,
-        model_parameters=[
-            {"params": [p for p in trained if p.ndim > 1], "weight_decay": settings.weight_decay},
-            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
-        ],
+        model_parameters=groups,
         config=deepspeed_config(settings, job, schedule, sum(parameter.numel() for parameter in trained)),
         dist_init_required=False,
     )

@@ -38,9 +38,9 @@ class LessonChunks(Dataset):
         self.tokenizer, self.seed = tokenizer, seed
         self.chunk_lessons, self.batch_lessons = chunk_lessons, batch_lessons
 
-    def __getitem__(self, place: tuple[int, float]) -> list[Batch]:
-        number, doubt = place
-        lessons = [lesson(f"{self.seed} {number} {index}", doubt) for index in range(self.chunk_lessons)]
+    def __getitem__(self, place: tuple[int, float, bool]) -> list[Batch]:
+        number, doubt, hard = place
+        lessons = [lesson(f"{self.seed} {number} {index}", doubt, hard) for index in range(self.chunk_lessons)]
         encoded = encode_lessons(self.tokenizer, lessons)
         order = sorted(range(len(lessons)), key=lambda index: len(encoded[index][0]))
         starts = list(range(0, len(order), self.batch_lessons))

@@ -1,6 +1,7 @@
 """What the tiny model is taught: conversations about scenes, drawn from a seed. Imports no model library."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dt2it_ray.data.chat import REWARD_SYSTEM
@@ -48,9 +49,9 @@ class Lesson:
     turns: tuple[Turn, ...]
 
 
-def lesson(seed: int | str, doubt: float) -> Lesson:
+def lesson(seed: int | str, doubt: float, hard: bool = True) -> Lesson:
     """The lesson of a seed. `doubt` is the part of the learned answers that are wrong on purpose, so that sampling
-    from the model gives wrong answers about as often."""
+    from the model gives wrong answers about as often; a `hard` lesson asks more questions of the hard families."""
     draw = drawer("lesson", seed)
     language = "zh" if draw.random() < CHINESE_SHARE else "en"
     system = [Turn("system", REWARD_SYSTEM[language])] if draw.random() < SYSTEM_SHARE else []
@@ -58,15 +59,17 @@ def lesson(seed: int | str, doubt: float) -> Lesson:
         scenes, turns = _two_image_turns(seed, language, draw)
     else:
         scene = sample_scene(f"lesson {seed}")
-        scenes, turns = (scene,), _question_turns(scene, seed, language, doubt, draw)
+        scenes, turns = (scene,), _question_turns(scene, seed, language, doubt, HARD if hard else {}, draw)
     return Lesson(scenes, (*system, *turns))
 
 
-def _question_turns(scene: Scene, seed: int | str, language: str, doubt: float, draw: random.Random) -> list[Turn]:
+def _question_turns(
+    scene: Scene, seed: int | str, language: str, doubt: float, weights: Mapping[str, float], draw: random.Random
+) -> list[Turn]:
     """Questions with answers, some checked, and mostly one caption somewhere between them."""
     parts = [
         _answer_turns(scene, question, f"{seed} {place}", doubt, draw)
-        for place, question in enumerate(_pick_questions(scene, seed, language, draw))
+        for place, question in enumerate(_pick_questions(scene, seed, language, weights, draw))
     ]
     if draw.random() < 0.5:
         request = draw.choice(CAPTION_REQUESTS[language])
@@ -75,11 +78,13 @@ def _question_turns(scene: Scene, seed: int | str, language: str, doubt: float, 
     return [turn for part in parts for turn in part]
 
 
-def _pick_questions(scene: Scene, seed: int | str, language: str, draw: random.Random) -> list[Question]:
-    """Some of the questions that the scene allows, hard families more often."""
+def _pick_questions(
+    scene: Scene, seed: int | str, language: str, weights: Mapping[str, float], draw: random.Random
+) -> list[Question]:
+    """Some of the questions that the scene allows, families of greater weight more often."""
     asked = sample_questions(scene, seed, language, 4 * QUESTIONS)
     # Efraimidis and Spirakis: the largest of u ** (1 / weight) are a weighted sample without replacement.
-    ranked = sorted(asked, key=lambda question: -(draw.random() ** (1 / HARD.get(question.family, 1.0))))
+    ranked = sorted(asked, key=lambda question: -(draw.random() ** (1 / weights.get(question.family, 1.0))))
     return ranked[:QUESTIONS]
 
 
