@@ -1,6 +1,7 @@
 """How map stages run on Ray Data: slices in, receipts out, in a pool of actors that may grow and shrink."""
 
 import logging
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -52,6 +53,8 @@ def map_parts(work: MapWork, todo: Todo, placement: Placement) -> Iterator[Recei
 
 
 def _slices(work: MapWork, todo: Todo, placement: Placement) -> Any:
+    # A step with fewer slices than actors is no reason to warn.
+    warnings.filterwarnings("ignore", message="The minimum number of concurrent actors", module="ray")
     context = DataContext.get_current()
     context.enable_progress_bars = False
     # Waiting for an autoscaled or spot node is no lack of progress.

@@ -26,17 +26,18 @@ def ray_session() -> Iterator[None]:
         yield
         return
     # Ray's remarks on starting (token authentication and the like) are not the user's business.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     logging.getLogger("ray").setLevel(logging.ERROR)
     address = os.environ.get("RAY_ADDRESS")
     try:
         if address:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         else:
             ray.init(
                 address="local",
                 include_dashboard=False,
                 log_to_driver=False,
-                logging_level=logging.WARNING,
+                logging_level=logging.ERROR,
                 object_store_memory=OBJECT_STORE_BYTES,
             )
     except Exception as error:  # noqa: BLE001 - a node that does not come up in time raises a bare Exception

@@ -119,14 +119,9 @@ def _batches(settings: PretrainSettings, tokenizer: PreTrainedTokenizerFast, loa
     """All batches of the training, in an order that does not depend on the number of loaders."""
     per_chunk = CHUNK_BATCHES * settings.batch_lessons
     chunks = -(-settings.steps() // CHUNK_BATCHES)
-    plan = [
-        (
-            number,
-            settings.doubt if number >= settings.doubt_from * chunks else 0.0,
-            number >= settings.hard_from * chunks,
-        )
-        for number in range(chunks)
-    ]
+    done = [number / chunks for number in range(chunks)]
+    doubts = [settings.doubt if share >= settings.doubt_from else 0.0 for share in done]
+    plan = [(number, doubts[number], done[number] >= settings.hard_from) for number in range(chunks)]
     lessons = LessonChunks(tokenizer, settings.seed, per_chunk, settings.batch_lessons)
     loader: Any = DataLoader(lessons, batch_size=None, sampler=plan, num_workers=loaders, collate_fn=_as_is)
     made = (batch for chunk in loader for batch in chunk)
