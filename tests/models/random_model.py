@@ -89,7 +89,7 @@ def _image_processor() -> Qwen2VLImageProcessorPil:
 
 def _config(tokenizer: PreTrainedTokenizerFast, hidden: int, layers: int, depth: int) -> Qwen3VLConfig:
     def token(text: str) -> int:
-        return tokenizer.convert_tokens_to_ids(text)
+        return int(tokenizer.convert_tokens_to_ids(text))  # pyright: ignore[reportArgumentType]
 
     return Qwen3VLConfig(
         text_config={
