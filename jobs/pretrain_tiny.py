@@ -1,6 +1,8 @@
 """Make the tiny Qwen3-VL of the package anew: teach it, save it, examine it, write its card.
 
 python jobs/pretrain_tiny.py OUTPUT [--device cuda] [--loaders 8] [key=value...]
+
+The same command goes on with a training that was stopped.
 """
 
 import argparse
@@ -34,12 +36,15 @@ def main() -> None:
         if step % SAVED_EVERY == 0:
             save_tiny(model, tokenizer, given.output)
 
-    model = pretrain(settings, tokenizer, given.device, given.loaders, watch)
+    given.output.mkdir(parents=True, exist_ok=True)
+    state = given.output / "state.pt"
+    model = pretrain(settings, tokenizer, given.device, given.loaders, state, watch)
     spent = time.monotonic() - began
     save_tiny(model, tokenizer, given.output)
     write_card(
         given.output, settings, examine(given.output, device=given.device), f"{spent / 60:.0f} min on {given.device}"
     )
+    state.unlink(missing_ok=True)
     print((given.output / "README.md").read_text())
 
 

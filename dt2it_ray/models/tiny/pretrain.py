@@ -1,7 +1,9 @@
 """How the tiny model is taught: next-token loss on the learned answers of seeded lessons, from random weights."""
 
+import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,6 +11,7 @@ from pydantic import Field
 from torch.utils.data import DataLoader
 from transformers import PreTrainedTokenizerFast, Qwen3VLForConditionalGeneration
 
+from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.tiny.architecture import tiny_config
 from dt2it_ray.models.tiny.batches import NOT_LEARNED, Batch, LessonChunks
 from dt2it_ray.models.tiny.lessons import lesson
@@ -19,6 +22,8 @@ CHUNK_BATCHES = 16
 """Batches cut from one chunk of lessons, so that a batch holds lessons of similar length."""
 
 
+STATE_EVERY = 100
+"""Steps between two writings of the state that a stopped training goes on from."""
 PLACE_SCALE = 0.1
 """Standard deviation of the first position embeddings of image patches."""
 
@@ -72,20 +77,19 @@ def pretrain(
     tokenizer: PreTrainedTokenizerFast,
     device: str,
     loaders: int,
+    state: Path,
     watch: Callable[[int, float, Qwen3VLForConditionalGeneration], None],
 ) -> Qwen3VLForConditionalGeneration:
     """The taught model in float32. Lessons are made in `loaders` processes.
 
+    What is needed to go on is written to the file `state` now and then; if it is there, the training goes on from it.
     `watch(step, smoothed loss, model)` is called after every step.
     """
     torch.manual_seed(settings.seed)
-    model: Any = Qwen3VLForConditionalGeneration(tiny_config(tokenizer))
-    # At transformers' 0.02 the places of patches drown in their colours, and "where" is never learned.
-    torch.nn.init.normal_(model.model.visual.pos_embed.weight, std=PLACE_SCALE)
-    model.to(device)
+    model = _new_model(tokenizer).to(device)
     optimizers = _optimizers(model, settings)
-    smooth = math.log(len(tokenizer))
-    for step, batch in enumerate(_batches(settings, tokenizer, loaders)):
+    first, smooth = _resume(state, settings, model, optimizers) or (0, math.log(len(tokenizer)))
+    for step, batch in enumerate(_batches(settings, tokenizer, loaders, first), start=first):
         with torch.autocast(device, torch.bfloat16):
             loss = lesson_loss(model, batch, device)
         loss.backward()
@@ -97,7 +101,40 @@ def pretrain(
             optimizer.zero_grad(set_to_none=True)
         smooth = 0.98 * smooth + 0.02 * loss.item()
         watch(step + 1, smooth, model)
+        if (step + 1) % STATE_EVERY == 0:
+            _save_state(state, settings, model, optimizers, (step + 1, smooth))
     return model
+
+
+def _new_model(tokenizer: PreTrainedTokenizerFast) -> Any:
+    model = Qwen3VLForConditionalGeneration(tiny_config(tokenizer))
+    # At transformers' 0.02 the places of patches drown in their colours.
+    torch.nn.init.normal_(model.model.visual.pos_embed.weight, std=PLACE_SCALE)
+    return model
+
+
+def _save_state(state: Path, settings: PretrainSettings, model: Any, optimizers: Sequence[Any], place: Any) -> None:
+    draft = state.with_suffix(".draft")
+    told = {"settings": settings.model_dump(), "place": place, "model": model.state_dict()}
+    torch.save(told | {"optimizers": [optimizer.state_dict() for optimizer in optimizers]}, draft)
+    draft.replace(state)
+
+
+def _resume(state: Path, settings: PretrainSettings, model: Any, optimizers: Sequence[Any]) -> tuple[int, float] | None:
+    """The next step and the smoothed loss, with the model and the optimizers as they were; None to start.
+
+    Raises:
+        ConfigError: the state was left by a training with other settings.
+    """
+    if not state.exists():
+        return None
+    told = torch.load(state, weights_only=True)
+    if told["settings"] != settings.model_dump():
+        raise ConfigError(f"{state} was left by a training with other settings; delete it, or use those settings")
+    model.load_state_dict(told["model"])
+    for optimizer, stored in zip(optimizers, told["optimizers"], strict=True):
+        optimizer.load_state_dict(stored)
+    return told["place"]
 
 
 def lesson_loss(model: Qwen3VLForConditionalGeneration, batch: Batch, device: str) -> torch.Tensor:
@@ -115,18 +152,21 @@ def lesson_loss(model: Qwen3VLForConditionalGeneration, batch: Batch, device: st
     return torch.nn.functional.cross_entropy(logits.float(), wanted[learned])
 
 
-def _batches(settings: PretrainSettings, tokenizer: PreTrainedTokenizerFast, loaders: int) -> Iterator[Batch]:
-    """All batches of the training, in an order that does not depend on the number of loaders."""
+def _batches(
+    settings: PretrainSettings, tokenizer: PreTrainedTokenizerFast, loaders: int, first: int
+) -> Iterator[Batch]:
+    """The batches of the training from step `first` on, in an order that does not depend on the number of loaders."""
     per_chunk = CHUNK_BATCHES * settings.batch_lessons
     chunks = -(-settings.steps() // CHUNK_BATCHES)
     done = [number / chunks for number in range(chunks)]
     doubts = [settings.doubt if share >= settings.doubt_from else 0.0 for share in done]
-    plan = [(number, doubts[number], done[number] >= settings.hard_from) for number in range(chunks)]
+    plan = [
+        (number, doubts[number], done[number] >= settings.hard_from) for number in range(first // CHUNK_BATCHES, chunks)
+    ]
     lessons = LessonChunks(tokenizer, settings.seed, per_chunk, settings.batch_lessons)
     loader: Any = DataLoader(lessons, batch_size=None, sampler=plan, num_workers=loaders, collate_fn=_as_is)
     made = (batch for chunk in loader for batch in chunk)
-    for _, batch in zip(range(settings.steps()), made, strict=False):
-        yield batch
+    yield from itertools.islice(made, first % CHUNK_BATCHES, settings.steps() - first + first % CHUNK_BATCHES)
 
 
 def _as_is(chunk: list[Batch]) -> list[Batch]:
