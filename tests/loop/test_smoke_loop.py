@@ -161,8 +161,8 @@ def test_other_workers_and_batch_sizes_give_the_same_bytes(finished: Path, tmp_p
 
 OTHERWISE = (
     "placement.default={engine: local, batch_rows: 7}",
-    "placement.generate={engine: ray, workers: 2, batch_rows: 3}",
-    "placement.score={engine: local, cpus: 1, batch_rows: 5}",
+    "placement.generate={engine: local, cpus: 1, batch_rows: 3}",
+    "placement.score={engine: ray, workers: 2, batch_rows: 5}",
     "placement.listwise={engine: ray, workers: 2, batch_rows: 4}",
 )
 """Where the smoke run is placed in another way."""
