@@ -1,14 +1,9 @@
-import itertools
-
 import pyarrow as pa
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dt2it_ray.errors import ConfigError
 from dt2it_ray.rules.position import assign_first
 from dt2it_ray.rules.shown_order import shown_order
-from dt2it_ray.rules.training_order import TrainingOrder, epoch_order
 
 IDS = [f"pair-{place}" for place in range(10)]
 ANSWERS = st.lists(st.text("abc", min_size=1, max_size=3), min_size=1, max_size=6, unique=True)
@@ -52,46 +47,3 @@ def test_prompts_and_even_passes_are_shuffled_differently() -> None:
     answers = list("abcdef")
     orders = {tuple(shown_order(answers, key, turn)) for key in ("x", "y") for turn in (0, 2)}
     assert len(orders) == 4
-
-
-def test_epochs_are_shuffles_that_do_not_depend_on_the_order_of_pairs() -> None:
-    epochs = [epoch_order(IDS, seed=0, epoch=epoch) for epoch in range(3)]
-    assert all(sorted(epoch) == IDS for epoch in epochs)
-    assert len({tuple(epoch) for epoch in epochs}) == 3
-    assert epoch_order(IDS[::-1], seed=0, epoch=1) == epochs[1]
-    assert epoch_order(IDS, seed=1, epoch=1) != epochs[1]
-
-
-def test_batches_are_full_and_no_pair_stands_twice_in_an_epoch() -> None:
-    order = TrainingOrder(IDS, seed=0, batch_pairs=3)
-    assert order.steps_per_epoch == 3
-    batches = [order.batch_at(step) for step in range(6)]
-    assert {len(batch) for batch in batches} == {3}
-    for epoch in (batches[:3], batches[3:]):
-        assert len(set(itertools.chain(*epoch))) == 9
-    assert batches[:3] != batches[3:]
-
-
-def test_a_step_has_the_same_batch_whether_or_not_earlier_steps_were_seen() -> None:
-    walked = TrainingOrder(IDS, seed=0, batch_pairs=4)
-    seen = [walked.batch_at(step) for step in range(5)]
-    assert TrainingOrder(IDS[::-1], seed=0, batch_pairs=4).batch_at(4) == seen[4]
-
-
-@pytest.mark.parametrize("world_size", [1, 2, 3, 6])
-def test_the_slices_of_all_processes_are_the_batch(world_size: int) -> None:
-    order = TrainingOrder(IDS, seed=0, batch_pairs=6)
-    slices = [order.slice_at(0, rank, world_size) for rank in range(world_size)]
-    assert list(itertools.chain(*slices)) == order.batch_at(0)
-    assert len({len(part) for part in slices}) == 1
-
-
-def test_a_batch_that_cannot_be_shared_out_is_an_error() -> None:
-    with pytest.raises(ConfigError, match="4 equal parts"):
-        TrainingOrder(IDS, seed=0, batch_pairs=6).slice_at(0, 0, 4)
-
-
-@pytest.mark.parametrize("batch_pairs", [0, 11])
-def test_a_batch_that_cannot_be_filled_is_an_error(batch_pairs: int) -> None:
-    with pytest.raises(ConfigError, match="10 training pairs"):
-        TrainingOrder(IDS, seed=0, batch_pairs=batch_pairs)

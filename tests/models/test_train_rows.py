@@ -1,0 +1,50 @@
+"""The order in which training pairs are seen, and pairs whose rows are missing."""
+
+import pyarrow as pa
+import pytest
+
+from dt2it_ray.errors import InputError
+from dt2it_ray.models.train_rows import TrainingRows
+
+NAMES = [f"pair-{place}" for place in range(10)]
+
+
+def rows_of(names: list[str], prompt: str = "p") -> TrainingRows:
+    pairs = pa.table(
+        {
+            "pair_id": names,
+            "prompt_id": [prompt] * len(names),
+            "chosen_id": ["yes"] * len(names),
+            "rejected_id": ["no"] * len(names),
+        }
+    )
+    prompts = pa.table({"prompt_id": ["p"], "images": pa.array([[]], pa.list_(pa.null())), "question": ["Is it?"]})
+    return TrainingRows(pairs, prompts, pa.table({"answer_id": ["yes", "no"], "text": ["Yes.", "No."]}))
+
+
+def order_of(names: list[str], seed: int = 0, epoch: int = 0) -> list[str]:
+    rows = rows_of(names)
+    return rows.pair_ids(rows.order(seed, epoch))
+
+
+def test_every_epoch_is_another_shuffle_that_does_not_depend_on_the_order_of_the_table() -> None:
+    epochs = [order_of(NAMES, epoch=epoch) for epoch in range(3)]
+    assert all(sorted(epoch) == NAMES for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 3
+    assert order_of(NAMES[::-1], epoch=1) == epochs[1]
+    assert order_of(NAMES, seed=1, epoch=1) != epochs[1]
+
+
+def test_a_pair_is_two_conversations_about_its_prompt() -> None:
+    pair = rows_of(NAMES).pair(3)
+    assert pair.pair_id == "pair-3"
+    assert [message["content"] for message in (pair.chosen.messages[-1], pair.rejected.messages[-1])] == ["Yes.", "No."]
+    assert pair.chosen.messages[:-1] == pair.rejected.messages[:-1]
+    assert pair.weight == 1.0
+
+
+def test_a_pair_whose_prompt_is_missing_and_an_empty_table_are_errors() -> None:
+    with pytest.raises(InputError, match="prompt"):
+        rows_of(NAMES, prompt="unknown")
+    with pytest.raises(InputError, match="no training pairs"):
+        rows_of([])
