@@ -18,6 +18,8 @@ MERGE = 2
 GRID = SIDE // PATCH
 IMAGE_TOKENS = (GRID // MERGE) ** 2
 NOT_LEARNED = -100
+WIDTH_STEP = 16
+"""Fewer different shapes: kernels are compiled once for each."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,9 @@ class LessonChunks(Dataset):
         self.tokenizer, self.seed = tokenizer, seed
         self.chunk_lessons, self.batch_lessons = chunk_lessons, batch_lessons
 
-    def __getitem__(self, place: tuple[int, float, bool]) -> list[Batch]:
-        number, doubt, hard = place
-        lessons = [lesson(f"{self.seed} {number} {index}", doubt, hard) for index in range(self.chunk_lessons)]
+    def __getitem__(self, place: tuple[int, float]) -> list[Batch]:
+        number, doubt = place
+        lessons = [lesson(f"{self.seed} {number} {index}", doubt) for index in range(self.chunk_lessons)]
         encoded = encode_lessons(self.tokenizer, lessons)
         order = sorted(range(len(lessons)), key=lambda index: len(encoded[index][0]))
         starts = list(range(0, len(order), self.batch_lessons))
@@ -69,8 +71,8 @@ def encode_lessons(
 
 
 def pad(lessons: Sequence[Lesson], encoded: Sequence[tuple[np.ndarray, np.ndarray]], image_token: int = 5) -> Batch:
-    """One batch, as wide as its longest lesson."""
-    width = max(len(ids) for ids, _ in encoded)
+    """One batch, as wide as its longest lesson, up to the next multiple of `WIDTH_STEP`."""
+    width = -(-max(len(ids) for ids, _ in encoded) // WIDTH_STEP) * WIDTH_STEP
     shape = (len(encoded), width)
     tokens, labels = np.zeros(shape, np.int64), np.full(shape, NOT_LEARNED, np.int64)
     positions = np.zeros((3, *shape), np.int64)

@@ -1,7 +1,6 @@
 """What the tiny model is taught: conversations about scenes, drawn from a seed. Imports no model library."""
 
 import random
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dt2it_ray.data.chat import REWARD_SYSTEM
@@ -16,11 +15,12 @@ from dt2it_ray.data.t2i_wording import FIRST_BETTER, SECOND_BETTER, comparison_q
 CHINESE_SHARE = 0.28
 TWO_IMAGE_SHARE = 0.12
 SYSTEM_SHARE = 0.4
-CHECK_SHARE = 0.4
+CHECK_SHARE = 0.5
 """Part of the answers that are not learned but checked: the next user turn asks whether they are right."""
 QUESTIONS = 3
-HARD = {"position": 4.0, "existence": 3.0}
-"""How much likelier a question of these families is asked than one of the others: they are learned last."""
+WEIGHTS = {"existence": 3.0}
+"""How much likelier a question of a family is asked than one of the others. To say whether something is there means
+to compare words with a picture, which is what a reward model does, and it is learned late."""
 STYLE_WEIGHTS = (2, 1, 1, 1)
 """Of `STYLES`: short answers teach the most per token."""
 CHECKS = {
@@ -49,9 +49,9 @@ class Lesson:
     turns: tuple[Turn, ...]
 
 
-def lesson(seed: int | str, doubt: float, hard: bool = True) -> Lesson:
+def lesson(seed: int | str, doubt: float) -> Lesson:
     """The lesson of a seed. `doubt` is the part of the learned answers that are wrong on purpose, so that sampling
-    from the model gives wrong answers about as often; a `hard` lesson asks more questions of the hard families."""
+    from the model gives wrong answers about as often."""
     draw = drawer("lesson", seed)
     language = "zh" if draw.random() < CHINESE_SHARE else "en"
     system = [Turn("system", REWARD_SYSTEM[language])] if draw.random() < SYSTEM_SHARE else []
@@ -59,17 +59,15 @@ def lesson(seed: int | str, doubt: float, hard: bool = True) -> Lesson:
         scenes, turns = _two_image_turns(seed, language, draw)
     else:
         scene = sample_scene(f"lesson {seed}")
-        scenes, turns = (scene,), _question_turns(scene, seed, language, doubt, HARD if hard else {}, draw)
+        scenes, turns = (scene,), _question_turns(scene, seed, language, doubt, draw)
     return Lesson(scenes, (*system, *turns))
 
 
-def _question_turns(
-    scene: Scene, seed: int | str, language: str, doubt: float, weights: Mapping[str, float], draw: random.Random
-) -> list[Turn]:
+def _question_turns(scene: Scene, seed: int | str, language: str, doubt: float, draw: random.Random) -> list[Turn]:
     """Questions with answers, some checked, and mostly one caption somewhere between them."""
     parts = [
         _answer_turns(scene, question, f"{seed} {place}", doubt, draw)
-        for place, question in enumerate(_pick_questions(scene, seed, language, weights, draw))
+        for place, question in enumerate(_pick_questions(scene, seed, language, draw))
     ]
     if draw.random() < 0.5:
         request = draw.choice(CAPTION_REQUESTS[language])
@@ -78,13 +76,11 @@ def _question_turns(
     return [turn for part in parts for turn in part]
 
 
-def _pick_questions(
-    scene: Scene, seed: int | str, language: str, weights: Mapping[str, float], draw: random.Random
-) -> list[Question]:
+def _pick_questions(scene: Scene, seed: int | str, language: str, draw: random.Random) -> list[Question]:
     """Some of the questions that the scene allows, families of greater weight more often."""
     asked = sample_questions(scene, seed, language, 4 * QUESTIONS)
     # Efraimidis and Spirakis: the largest of u ** (1 / weight) are a weighted sample without replacement.
-    ranked = sorted(asked, key=lambda question: -(draw.random() ** (1 / weights.get(question.family, 1.0))))
+    ranked = sorted(asked, key=lambda question: -(draw.random() ** (1 / WEIGHTS.get(question.family, 1.0))))
     return ranked[:QUESTIONS]
 
 

@@ -32,7 +32,7 @@ class PretrainSettings(Settings):
     """How long and how fast the model learns."""
 
     seed: int = 1
-    lessons: int = Field(default=108_800, ge=64)
+    lessons: int = Field(default=128_000, ge=64)
     """Conversations shown, each once."""
     batch_lessons: int = Field(default=32, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)
@@ -47,9 +47,6 @@ class PretrainSettings(Settings):
     """Part of the answers that are wrong on purpose at the end, so that sampled candidates differ in truth."""
     doubt_from: float = Field(default=0.8, ge=0, le=1)
     """Part of the training after which wrong answers begin."""
-    hard_from: float = Field(default=0.5, ge=0, le=1)
-    """Part of the training after which hard families are asked more often. From the start, they are noise to a model
-    that cannot yet find a thing by its shape, and the easy ones are learned at half the speed."""
     tokenizer_lessons: int = Field(default=20_000, ge=100)
     """Conversations that the tokenizer is trained on."""
 
@@ -158,11 +155,8 @@ def _batches(
     """The batches of the training from step `first` on, in an order that does not depend on the number of loaders."""
     per_chunk = CHUNK_BATCHES * settings.batch_lessons
     chunks = -(-settings.steps() // CHUNK_BATCHES)
-    done = [number / chunks for number in range(chunks)]
-    doubts = [settings.doubt if share >= settings.doubt_from else 0.0 for share in done]
-    plan = [
-        (number, doubts[number], done[number] >= settings.hard_from) for number in range(first // CHUNK_BATCHES, chunks)
-    ]
+    begin, doubtful = first // CHUNK_BATCHES, settings.doubt_from * chunks
+    plan = [(number, settings.doubt if number >= doubtful else 0.0) for number in range(begin, chunks)]
     lessons = LessonChunks(tokenizer, settings.seed, per_chunk, settings.batch_lessons)
     loader: Any = DataLoader(lessons, batch_size=None, sampler=plan, num_workers=loaders, collate_fn=_as_is)
     made = (batch for chunk in loader for batch in chunk)
