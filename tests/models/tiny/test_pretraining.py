@@ -1,0 +1,129 @@
+"""What the tiny model is taught and how: lessons are functions of their seed, batches are what transformers makes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import Qwen3VLForConditionalGeneration
+
+from dt2it_ray.data.scenes.grading import grade
+from dt2it_ray.data.scenes.questions import sample_questions
+from dt2it_ray.data.scenes.render import render
+from dt2it_ray.data.scenes.scene import sample_scene
+from dt2it_ray.errors import ConfigError
+from dt2it_ray.models.collate import Encoder
+from dt2it_ray.models.model_settings import CollateSettings
+from dt2it_ray.models.protocols import Completion, GenerationRequest
+from dt2it_ray.models.tiny import pretrain as pretraining
+from dt2it_ray.models.tiny import tiny_path
+from dt2it_ray.models.tiny.architecture import image_processor, tiny_config
+from dt2it_ray.models.tiny.batches import GRID, NOT_LEARNED, WIDTH_STEP, encode_lessons, pad, patches
+from dt2it_ray.models.tiny.exam import mark, write_card
+from dt2it_ray.models.tiny.lessons import lesson
+from dt2it_ray.models.tiny.pretrain import PretrainSettings, lesson_tokenizer, pretrain
+
+SHORT = PretrainSettings(lessons=64, batch_lessons=4, tokenizer_lessons=200)
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return lesson_tokenizer(SHORT)
+
+
+def test_a_lesson_is_a_function_of_its_seed() -> None:
+    assert lesson("7", 0.1) == lesson("7", 0.1)
+    assert lesson("7", 0.1) != lesson("8", 0.1)
+
+
+def test_lessons_come_in_both_languages_with_one_and_two_pictures_and_with_checks() -> None:
+    lessons = [lesson(number, 0.0) for number in range(300)]
+    text = "\n".join(turn.text for each in lessons for turn in each.turns)
+    assert {len(each.scenes) for each in lessons} == {1, 2}
+    for part in ("Is that right?", "对吗？", "Image 1 is better than Image 2.", "是什么颜色"):
+        assert part in text
+
+
+def test_only_learned_answers_carry_the_loss_and_they_end_with_the_end_of_their_turn(tokenizer) -> None:
+    each = lesson("3", 0.0)
+    ((ids, labels),) = encode_lessons(tokenizer, [each])
+    learned = "".join(turn.text + "<|im_end|>" for turn in each.turns if turn.learned)
+    assert tokenizer.decode(labels[labels != NOT_LEARNED]) == learned
+    assert (labels[labels != NOT_LEARNED] == ids[labels != NOT_LEARNED]).all()
+
+
+def test_patches_are_those_of_the_image_processor(tokenizer) -> None:
+    scenes = [sample_scene(number) for number in range(4)]
+    encoder = Encoder(tokenizer, image_processor(), CollateSettings())
+    pictures = [encoder.picture(render(scene)) for scene in scenes]
+    assert {picture.grid for picture in pictures} == {(1, GRID, GRID)}
+    np.testing.assert_allclose(patches(scenes), np.concatenate([p.patches for p in pictures]), atol=1e-6)
+
+
+def test_rotary_positions_are_those_of_the_model(tokenizer) -> None:
+    lessons = [lesson(number, 0.0) for number in range(6)]
+    batch = pad(lessons, encode_lessons(tokenizer, lessons))
+    model = Qwen3VLForConditionalGeneration(tiny_config(tokenizer))
+    attended = (batch.ids != tokenizer.pad_token_id).long()
+    kinds = (batch.ids == model.config.image_token_id).int()
+    expected, _ = model.model.get_rope_index(batch.ids, kinds, batch.grids, attention_mask=attended)
+    assert batch.ids.shape[1] % WIDTH_STEP == 0
+    assert torch.equal(batch.positions[:, attended.bool()], expected[:, attended.bool()])
+
+
+def test_a_stopped_training_goes_on_to_the_same_weights(
+    tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pretraining, "STATE_EVERY", 5)
+
+    def stop_at_12(step: int, loss: float, model: object) -> None:
+        if step == 12:
+            raise KeyboardInterrupt
+
+    whole = pretrain(SHORT, tokenizer, "cpu", 0, tmp_path / "whole.pt", lambda *_: None)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(SHORT, tokenizer, "cpu", 0, tmp_path / "state.pt", stop_at_12)
+    resumed = pretrain(SHORT, tokenizer, "cpu", 0, tmp_path / "state.pt", lambda *_: None)
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
+    other = SHORT.model_copy(update={"learning_rate": 1e-3})
+    with pytest.raises(ConfigError, match="other settings"):
+        pretrain(other, tokenizer, "cpu", 0, tmp_path / "state.pt", lambda *_: None)
+
+
+class Knowing:
+    """Answers the exam's questions from the scenes themselves; of two images it always prefers the first."""
+
+    def __init__(self, scenes: int) -> None:
+        self._answers = {}
+        for number in range(scenes):
+            scene = sample_scene(f"exam {number}")
+            for language in ("en", "zh"):
+                for question in sample_questions(scene, f"exam {number}", language, 2):
+                    self._answers[render(scene), question.text] = self._right_answer(scene, question)
+
+    def _right_answer(self, scene, question) -> str:
+        from dt2it_ray.data.scenes.answers import write_answer
+
+        answer = write_answer(scene, question, question.value, "terse", question.language)
+        assert grade(scene, question, answer).main == "right"
+        return answer
+
+    def generate(self, requests: list[GenerationRequest]) -> list[list[Completion]]:
+        texts = [self._answers.get((r.images[0], r.key), "Image 1 is better than Image 2.") for r in requests]
+        return [[Completion(text, "stop", 1)] for text in texts]
+
+
+def test_the_exam_marks_right_answers_and_the_card_tells(tmp_path: Path) -> None:
+    marks = mark(Knowing(20), scenes=20)
+    for each in marks:
+        assert each.right == each.asked or each.family == "two images"
+    (two,) = [each for each in marks if (each.family, each.language) == ("two images", "en")]
+    assert 0 < two.right < two.asked == 20
+    write_card(tmp_path, SHORT, marks, "1 min")
+    assert f"| two images | en | 20 | {two.right / 20:.3f} |" in (tmp_path / "README.md").read_text()
+
+
+def test_the_shipped_model_is_small_and_complete() -> None:
+    files = {path.name for path in tiny_path().iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja", "README.md"} <= files
+    assert sum(path.stat().st_size for path in tiny_path().iterdir()) < 8 * 2**20
