@@ -53,13 +53,13 @@ def map_parts(work: MapWork, todo: Todo, placement: Placement) -> Iterator[Recei
 
 
 def _slices(work: MapWork, todo: Todo, placement: Placement) -> Any:
-    # A step with fewer slices than actors is no reason to warn.
+    # That progress is not shown by Ray, and that a step has fewer slices than actors, is no reason to warn.
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message="The minimum number of concurrent actors", module="ray")
     context = DataContext.get_current()
     context.enable_progress_bars = False
     # Waiting for an autoscaled or spot node is no lack of progress.
     context.execution_options.verbose_progress = False
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
     # One row per slice, and one block per row: the slice is the unit of work and of retry, and an empty one still
     # gives a receipt. Ray Data would merge or lose plain blocks of rows.
     plan = [
