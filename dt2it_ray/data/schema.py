@@ -112,7 +112,7 @@ DOUBTED = pa.schema(
         ),
     ]
 )
-"""The pairs of a prompt that go to the judges again, in the direction they have after the vote."""
+"""The pairs of a prompt that go to the judges again, in the direction in which their source labels them."""
 
 DECISIONS = pa.schema(
     [

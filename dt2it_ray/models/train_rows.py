@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from dt2it_ray.data.chat import reward_messages
 from dt2it_ray.data.ids import content_id
 from dt2it_ray.errors import InputError
 from dt2it_ray.models.protocols import Conversation
+from dt2it_ray.store.files import Folder
 
 PAIR_COLUMNS = ("pair_id", "prompt_id", "chosen_id", "rejected_id")
 PROMPT_COLUMNS = ("prompt_id", "images", "question")
@@ -97,9 +97,9 @@ def open_training_rows(pairs_paths: Sequence[str], rows_paths: Sequence[Sequence
     struct<answer_id, text>) in the same file or in a second one with a prompt_id.
 
     Raises:
-        InputError: see `TrainingRows`.
+        InputError: see `TrainingRows`. StoreError: a file is missing or damaged.
     """
-    pairs = pa.concat_tables(pq.read_table(path) for path in pairs_paths).sort_by([("pair_id", "ascending")])
+    pairs = pa.concat_tables([_open(path) for path in pairs_paths]).sort_by([("pair_id", "ascending")])
     wanted = pc.unique(pairs["prompt_id"])
     prompts, answers = [], []
     for files in rows_paths:
@@ -108,8 +108,13 @@ def open_training_rows(pairs_paths: Sequence[str], rows_paths: Sequence[Sequence
     return TrainingRows(pairs, _distinct(prompts, "prompt_id"), _distinct(answers, "answer_id"))
 
 
+def _open(path: str, columns: Sequence[str] | None = None) -> pa.Table:
+    folder, _, name = path.rpartition("/")
+    return Folder(folder).read_table(name, list(columns) if columns else None)
+
+
 def _read(path: str, columns: Sequence[str], wanted: pa.Array) -> pa.Table:
-    table = pq.read_table(path, columns=list(columns))
+    table = _open(path, columns)
     return table.filter(pc.is_in(table["prompt_id"], value_set=wanted))
 
 

@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from dt2it_ray.data.ids import content_id
 from dt2it_ray.engine.session import ray_session
 from dt2it_ray.engine.telemetry import Bars, Lines, PeakMemory, Reporter
 from dt2it_ray.models.backbones import find_backbone
 from dt2it_ray.pipeline.plan import iteration_name, plan_iteration, refuse_unknown_stages
-from dt2it_ray.pipeline.report_pages import write_report
+from dt2it_ray.pipeline.report_pages import PAGE, write_report
 from dt2it_ray.pipeline.run_settings import RunSettings
 from dt2it_ray.pipeline.run_step import run_step
 from dt2it_ray.pipeline.step_state import State, finished, step_state
@@ -38,8 +39,9 @@ def run_loop(settings: RunSettings) -> dict[str, Any]:
     steps = [step for iteration in plan.values() for step in iteration]
     refuse_unknown_stages(settings.placement, steps)
     done = [manifest for step in steps if (manifest := finished(step, run)) is not None]
-    if len(done) == len(steps) and run.exists(SUMMARY_FILE):
-        return json.loads(run.read(SUMMARY_FILE))
+    plan_id = content_id(*(f"{step.name} {step.fingerprint}" for step in steps))
+    if len(done) == len(steps) and (summary := _written_summary(run, plan_id)):
+        return summary
     _describe_run(run, settings, steps)
     began, spent = time.monotonic(), sum(manifest.provenance["wall_s"] for manifest in done)
     manifests: dict[str, Manifest] = {}
@@ -49,10 +51,24 @@ def run_loop(settings: RunSettings) -> dict[str, Any]:
                 manifests[step.name] = _do_step(step, run, reporter)
             run.write(f"{iteration_name(iteration)}/iteration.json", as_json(sum_up(settings, iteration, manifests)))
     wall_s = spent + time.monotonic() - began
-    summary = summarise(run, settings, manifests, wall_s=wall_s, peak_rss_mib=memory.peak_mib)
-    run.write(SUMMARY_FILE, as_json(summary))
+    summary = summarise(run, settings, manifests, wall_s=wall_s, peak_rss_mib=memory.peak_mib) | {"plan": plan_id}
     write_report(run, settings, summary)
+    run.write(SUMMARY_FILE, as_json(summary))
     return summary
+
+
+def _written_summary(run: Folder, plan_id: str) -> dict[str, Any] | None:
+    """The summary that an earlier call wrote, last of all, of exactly these steps."""
+    summary = _read_json(run, SUMMARY_FILE)
+    return summary if summary.get("plan") == plan_id and run.exists(PAGE) else None
+
+
+def _read_json(run: Folder, name: str) -> dict[str, Any]:
+    """What a file of the run holds; nothing if it is missing or damaged, so that it is written anew."""
+    try:
+        return json.loads(run.read(name)) if run.exists(name) else {}
+    except ValueError:
+        return {}
 
 
 def as_json(tree: Mapping[str, Any]) -> bytes:
@@ -66,7 +82,7 @@ def _describe_run(run: Folder, settings: RunSettings, steps: Sequence[Step]) -> 
         {"step": step.name, "stage": step.stage.name, "fingerprint": step.fingerprint, "inputs": _names(step)}
         for step in steps
     ]
-    if run.exists(RUN_FILE) and json.loads(run.read(RUN_FILE))["plan"] == plan:
+    if _read_json(run, RUN_FILE).get("plan") == plan:
         return
     told = {"settings": settings.model_dump(mode="json"), "plan": plan, "provenance": capture_provenance()}
     run.write(RUN_FILE, as_json(told))

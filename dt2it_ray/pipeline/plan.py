@@ -144,11 +144,26 @@ def _plan_curation(planner: Planner, base: Base, before: Step, iteration: int) -
         f"{here}/rejudge", rejudge.REJUDGE, settings.rejudge, {"rows": base.pool_rows, "doubted": doubted}
     )
     decisions = planner.add(
-        f"{here}/decisions", curate.DECIDE, settings.decide, {"flips": flips, "scores": check, "votes": votes}
+        f"{here}/decisions", curate.DECIDE, _required_votes(settings), {"flips": flips, "scores": check, "votes": votes}
     )
     survivors = planner.add(f"{here}/survivors", curate.SURVIVE, NoSettings(), {"decisions": decisions})
     merged = _plan_merge(planner, f"{here}/pairs", base, {"pairs/open": survivors})
     return _plan_model(planner, here, base, merged, seed=0)
+
+
+def _required_votes(settings: curate.CurateSettings) -> curate.DecideSettings:
+    """How votes settle a pair, with the number of votes that all judges in both orders give, unless set otherwise.
+
+    Raises:
+        ConfigError: more votes are required than there can be, which would drop every doubted pair.
+    """
+    most = 2 * settings.rejudge.judges
+    required = settings.decide.required_votes or most
+    if required > most:
+        raise ConfigError(
+            f"curate.decide.required_votes={required}: {settings.rejudge.judges} judges give {most} votes"
+        )
+    return settings.decide.model_copy(update={"required_votes": required})
 
 
 def _plan_merge(planner: Planner, name: str, base: Base, noisy: Mapping[str, Step]) -> Step:

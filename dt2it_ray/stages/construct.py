@@ -39,8 +39,8 @@ class ConstructSettings(Settings):
     """The four steps of the construction of debiased pairs."""
 
     generate: GenerateSettings = GenerateSettings()
-    listwise: JudgeSettings = JudgeSettings(mode="listwise")
-    pointwise: JudgeSettings = JudgeSettings(mode="pointwise")
+    listwise: JudgeSettings = JudgeSettings()
+    pointwise: JudgeSettings = JudgeSettings()
     pairs: PairSettings = PairSettings()
 
 

@@ -26,8 +26,8 @@ class FlipSettings(Settings):
 class DecideSettings(Settings):
     """Step 3: how votes settle the pairs that the checking model does not confirm."""
 
-    required_votes: int = Field(default=1, ge=1)
-    """Fewest valid votes of all judges and orders; a pair with fewer is dropped."""
+    required_votes: int | None = Field(default=None, ge=1)
+    """Fewest valid votes of all judges and orders; a pair with fewer is dropped. None: every judge in both orders."""
 
 
 class CurateSettings(Settings):
@@ -67,7 +67,11 @@ def select_doubted(tables: Mapping[str, pa.Table], settings: NoSettings) -> Outc
 
 
 def settle(tables: Mapping[str, pa.Table], settings: DecideSettings) -> Outcome:
-    """One decision per noisy pair, with its evidence; planted truth, where there is any, is measured, not used."""
+    """One decision per noisy pair, with its evidence. Planted truth, where there is any, is measured, not used.
+
+    The plan has filled in `required_votes`.
+    """
+    assert settings.required_votes is not None
     decisions = decide(tables["flips"], tables["scores"], tables["votes"], settings.required_votes)
     planted = {"recall": planted_recall(decisions), "precision": planted_precision(decisions)}
     return Outcome(

@@ -1,5 +1,6 @@
 """How answers are judged: replies of any judge become checked judgements, listwise or one answer at a time."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,14 +19,15 @@ from dt2it_ray.rules.shown_order import shown_order
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Workplace
 
+Mode = Literal["listwise", "pointwise"]
+"""All answers of a prompt in one reply, or one reply per answer. Belongs to the stage: a judge has no say in it."""
+
 
 class JudgeSettings(Settings):
     """Who judges, how, and what is accepted of a reply."""
 
     name: str = "annotator-0"
     """The judge's name in every judgement; a simulated annotator's errors depend on it too."""
-    mode: Literal["listwise", "pointwise"] = "listwise"
-    """All answers of a prompt in one reply, or one reply per answer."""
     annotator: AnnotatorSettings = AnnotatorSettings()
     """The simulated annotator of the embedded world."""
     attempts: int = Field(default=3, ge=1, le=10)
@@ -76,18 +78,18 @@ def request_for(row: Mapping[str, Any], answers: Sequence[str], key: str) -> Cal
     return make
 
 
-def build_judging(settings: JudgeSettings, place: Workplace) -> BatchFn:
+def build_judging(mode: Mode, settings: JudgeSettings, place: Workplace) -> BatchFn:
     """A function from prompts with candidates to one judgement per prompt."""
     judge = SimulatedJudge(settings.name, settings.annotator)
-    return lambda batch: judge_batch(batch, judge, settings)
+    return lambda batch: judge_batch(batch, judge, mode, settings)
 
 
-def judge_batch(batch: pa.Table, judge: Judge, settings: JudgeSettings) -> Outcome:
+def judge_batch(batch: pa.Table, judge: Judge, mode: Mode, settings: JudgeSettings) -> Outcome:
     """One judgement per prompt; a prompt with a reply that stays invalid is dropped with the raw text."""
     rows = batch.to_pylist()
-    shown = [_shown(row, settings) for row in rows]
+    shown = [_shown(row, mode, settings.name) for row in rows]
     requests = [
-        request_for(row, [text for _, text in answers], f"{settings.mode} {row['prompt_id']} {place}")
+        request_for(row, [text for _, text in answers], f"{mode} {row['prompt_id']} {place}")
         for row, lists in zip(rows, shown, strict=True)
         for place, answers in enumerate(lists)
     ]
@@ -107,11 +109,11 @@ Shown = list[tuple[str, str]]
 """Answers by id and text, in the order in which a judge sees them."""
 
 
-def _shown(row: Mapping[str, Any], settings: JudgeSettings) -> list[Shown]:
+def _shown(row: Mapping[str, Any], mode: Mode, judge: str) -> list[Shown]:
     answers = [(answer["answer_id"], answer["text"]) for answer in row["answers"]]
-    if settings.mode == "pointwise":
+    if mode == "pointwise":
         return [[answer] for answer in answers]
-    order = shown_order([name for name, _ in answers], f"{settings.name} {row['prompt_id']}", 0)
+    order = shown_order([name for name, _ in answers], f"{judge} {row['prompt_id']}", 0)
     return [[answers[place] for place in order]]
 
 
@@ -147,5 +149,9 @@ READS = pa.schema(
         CANDIDATES.field("answers"),
     ]
 )
-LISTWISE = MapStage(name="listwise", version=1, reads=READS, writes=JUDGEMENTS, build=build_judging)
-POINTWISE = MapStage(name="pointwise", version=1, reads=READS, writes=JUDGEMENTS, build=build_judging)
+LISTWISE = MapStage(
+    name="listwise", version=1, reads=READS, writes=JUDGEMENTS, build=functools.partial(build_judging, "listwise")
+)
+POINTWISE = MapStage(
+    name="pointwise", version=1, reads=READS, writes=JUDGEMENTS, build=functools.partial(build_judging, "pointwise")
+)

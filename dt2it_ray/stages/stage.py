@@ -116,7 +116,7 @@ class Placement(Settings):
     """GPUs of each worker; above 0 the model runs on cuda."""
     batch_rows: int = Field(default=64, ge=1)
     """Most rows of one call of the stage's function."""
-    max_dropped: float = Field(default=1.0, ge=0, le=1)
+    max_dropped: float = Field(default=0.2, ge=0, le=1)
     """The step fails when more than this share of its rows is dropped. Raising it and running again loses nothing."""
 
 
@@ -135,7 +135,7 @@ class TrainPlacement(Settings):
     """How often a training whose worker died is started again from its last checkpoint."""
     gradient_checkpointing: bool = False
     """Compute activations twice to save memory."""
-    max_dropped: float = Field(default=1.0, ge=0, le=1)
+    max_dropped: float = Field(default=0.2, ge=0, le=1)
     """As for other steps; a pair is dropped if its image cannot be decoded or it is too long."""
 
 

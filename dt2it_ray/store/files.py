@@ -14,6 +14,10 @@ ROWS_PER_SLICE = 256
 """Rows of a Parquet row group: what one read task loads and one actor call receives."""
 
 
+DRAFT = ".tmp"
+"""How names of files end that are being written; a process that dies leaves them behind."""
+
+
 class Folder:
     """A folder at a local path or an object storage URI, addressed by relative names."""
 
@@ -46,11 +50,12 @@ class Folder:
         return self._filesystem.get_file_info(self._inside(name)).type != pafs.FileType.NotFound
 
     def names(self, name: str = "", recursive: bool = False) -> list[str]:
-        """Relative names of the files under `name`, sorted; empty if the folder does not exist."""
+        """Relative names of the files under `name`, sorted; empty if the folder does not exist. Drafts are left out."""
         selector = pafs.FileSelector(self._inside(name), allow_not_found=True, recursive=recursive)
         root = PurePosixPath(self._root)
         found = self._filesystem.get_file_info(selector)
-        return sorted(str(PurePosixPath(entry.path).relative_to(root)) for entry in found if entry.is_file)
+        files = [entry.path for entry in found if entry.is_file and not entry.path.endswith(DRAFT)]
+        return sorted(str(PurePosixPath(path).relative_to(root)) for path in files)
 
     def read(self, name: str) -> bytes:
         """The content of a file. Raises StoreError when it cannot be read."""
@@ -113,7 +118,7 @@ class _Replacing:
 
     def __init__(self, folder: Folder, name: str) -> None:
         self._folder, self._name = folder, name
-        self._draft = f"{name}.{uuid.uuid4().hex[:8]}.tmp"
+        self._draft = f"{name}.{uuid.uuid4().hex[:8]}{DRAFT}"
 
     def __enter__(self) -> pa.NativeFile:
         filesystem, path = self._folder._filesystem, self._folder._inside(self._draft)
@@ -127,7 +132,7 @@ class _Replacing:
             ) from None
         return self._stream
 
-    def __exit__(self, kind: type | None, *_: object) -> None:
+    def __exit__(self, kind: type | None, error: BaseException | None, _: object) -> None:
         filesystem, path = self._folder._filesystem, self._folder._inside(self._draft)
         try:
             self._stream.close()
@@ -135,5 +140,7 @@ class _Replacing:
                 filesystem.move(path, self._folder._inside(self._name))
             else:
                 filesystem.delete_file(path)
-        except OSError as error:
-            raise StoreError(f"cannot finish {self._folder.path(self._name)}: {error}") from None
+        except OSError as trouble:
+            raise StoreError(f"cannot finish {self._folder.path(self._name)}: {trouble}") from None
+        if isinstance(error, OSError):
+            raise StoreError(f"cannot write {self._folder.path(self._name)}: {error}") from None

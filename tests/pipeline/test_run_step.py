@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import pyarrow as pa
@@ -136,7 +137,7 @@ def test_too_many_dropped_rows_fail_the_step_until_the_limit_is_raised(run: Fold
     with pytest.raises(StageFailed, match=r"600 of 1000 rows.*field_invalid.*max_dropped"):
         run_step(strict, run, reporter())
     heard = Silent()
-    run_step(double_step(rows, drop_below=600), run, heard)
+    run_step(dataclasses.replace(strict, placement=Placement(max_dropped=0.6)), run, heard)
     assert heard.started == [("double", 1000, 1000)]
 
 

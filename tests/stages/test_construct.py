@@ -24,7 +24,7 @@ def test_equal_samples_are_one_answer_and_a_prompt_with_fewer_than_two_is_droppe
 
 def judgements(worth: dict[str, int], mode: str) -> pa.Table:
     batch = pa.Table.from_pylist([prompt_row("p", tuple(worth))], schema=READS)
-    return judge_batch(batch, ToyJudge("j", worth.__getitem__), JudgeSettings(mode=mode)).rows
+    return judge_batch(batch, ToyJudge("j", worth.__getitem__), mode, JudgeSettings()).rows
 
 
 def test_only_orders_that_both_judges_agree_on_become_pairs_with_the_mean_gap_as_strength() -> None:

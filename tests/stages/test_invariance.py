@@ -31,8 +31,8 @@ def scene_rows() -> list[dict]:
 
 
 CASES: dict[str, tuple[Callable[[], BatchFn], pa.Schema]] = {
-    "listwise": (lambda: build_judging(JudgeSettings(annotator=ANNOTATOR), Workplace()), READS),
-    "pointwise": (lambda: build_judging(JudgeSettings(mode="pointwise", annotator=ANNOTATOR), Workplace()), READS),
+    "listwise": (lambda: build_judging("listwise", JudgeSettings(annotator=ANNOTATOR), Workplace()), READS),
+    "pointwise": (lambda: build_judging("pointwise", JudgeSettings(annotator=ANNOTATOR), Workplace()), READS),
     "rejudge": (lambda: build_rejudging(RejudgeSettings(annotator=ANNOTATOR), Workplace()), REJUDGE.reads),
     "score": (
         lambda: lambda batch: score_batch(batch, ToyScorer()),
