@@ -88,7 +88,7 @@ def index_step(n: int = 1000, backwards: bool = False) -> Step:
 
 
 def double_step(rows: Step, engine: str = "local", batch_rows: int = 64, workers: int = 1, **settings: object) -> Step:
-    placement = Placement(engine=engine, batch_rows=batch_rows, workers=workers)
+    placement = Placement(engine=engine, batch_rows=batch_rows, workers=workers, max_dropped=1.0)
     return Step(
         name="double",
         stage=DOUBLE,
