@@ -1,8 +1,8 @@
-"""How the tiny model is taught: next-token loss on the learned answers of seeded lessons, from random weights."""
+"""How the tiny model is taught, from random weights: first to see, then by next-token loss on answers of lessons."""
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.tiny.architecture import tiny_config
 from dt2it_ray.models.tiny.batches import NOT_LEARNED, Batch, LessonChunks
 from dt2it_ray.models.tiny.lessons import lesson
+from dt2it_ray.models.tiny.optimizers import Optimizer, Rates
+from dt2it_ray.models.tiny.sight import Sight, ViewBatches, sight_loss
 from dt2it_ray.models.tiny.tokenizer import train_tokenizer
 from dt2it_ray.settings import Settings
 
@@ -32,17 +34,14 @@ class PretrainSettings(Settings):
     """How long and how fast the model learns."""
 
     seed: int = 1
-    lessons: int = Field(default=128_000, ge=64)
+    lessons: int = Field(default=96_000, ge=64)
     """Conversations shown, each once."""
     batch_lessons: int = Field(default=32, ge=1)
-    learning_rate: float = Field(default=2e-3, gt=0)
-    """Peak of AdamW on embeddings, norms and biases; falls to a twentieth by a cosine."""
-    matrix_learning_rate: float = Field(default=3e-3, gt=0)
-    """Peak of Muon on all other matrices, on AdamW's scale (arXiv 2502.16982)."""
-    warmup: float = Field(default=0.03, ge=0, lt=1)
-    """Part of the steps over which the rate rises."""
-    weight_decay: float = Field(default=0.05, ge=0)
-    max_grad_norm: float = Field(default=1.0, gt=0)
+    rates: Rates = Rates()
+    sight_batches: int = Field(default=500, ge=0)
+    """Batches of pictures that the vision part is taught on beforehand."""
+    sight_images: int = Field(default=64, ge=1)
+    """Pictures in each of them."""
     doubt: float = Field(default=0.15, ge=0, le=0.5)
     """Part of the answers that are wrong on purpose at the end, so that sampled candidates differ in truth."""
     doubt_from: float = Field(default=0.8, ge=0, le=1)
@@ -53,14 +52,6 @@ class PretrainSettings(Settings):
     def steps(self) -> int:
         """Optimizer steps of the whole training."""
         return self.lessons // self.batch_lessons
-
-    def share_of_peak(self, step: int) -> float:
-        """Learning rate of a step as part of its peak: linear warm-up, then a cosine."""
-        rising = max(1, round(self.warmup * self.steps()))
-        if step < rising:
-            return (step + 1) / rising
-        done = (step - rising) / max(1, self.steps() - rising)
-        return 0.05 + 0.95 * (1 + math.cos(math.pi * done)) / 2
 
 
 def lesson_tokenizer(settings: PretrainSettings) -> PreTrainedTokenizerFast:
@@ -84,23 +75,42 @@ def pretrain(
     """
     torch.manual_seed(settings.seed)
     model = _new_model(tokenizer).to(device)
-    optimizers = _optimizers(model, settings)
-    first, smooth = _resume(state, settings, model, optimizers) or (0, math.log(len(tokenizer)))
+    optimizer = Optimizer(model, _embeddings(model), settings.rates, settings.steps())
+    resumed = _resume(state, settings, model, optimizer)
+    if resumed is None:
+        _teach_sight(model, settings, device, loaders)
+    first, smooth = resumed or (0, math.log(len(tokenizer)))
     for step, batch in enumerate(_batches(settings, tokenizer, loaders, first), start=first):
         with torch.autocast(device, torch.bfloat16):
             loss = lesson_loss(model, batch, device)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
-        for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = group["peak"] * settings.share_of_peak(step)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+        optimizer.step(step)
         smooth = 0.98 * smooth + 0.02 * loss.item()
         watch(step + 1, smooth, model)
         if (step + 1) % STATE_EVERY == 0:
-            _save_state(state, settings, model, optimizers, (step + 1, smooth))
+            _save_state(state, settings, model, optimizer, (step + 1, smooth))
     return model
+
+
+def _teach_sight(model: Any, settings: PretrainSettings, device: str, loaders: int) -> None:
+    vision = model.model.visual
+    sight = Sight(vision.config.out_hidden_size).to(device)
+    optimizer = Optimizer(
+        torch.nn.ModuleList([vision, sight]), _embeddings(model), settings.rates, settings.sight_batches
+    )
+    views = ViewBatches(settings.seed, settings.sight_images)
+    loader: Any = DataLoader(
+        views, batch_size=None, sampler=range(settings.sight_batches), num_workers=loaders, collate_fn=_as_is
+    )
+    for step, batch in enumerate(loader):
+        with torch.autocast(device, torch.bfloat16):
+            loss = sight_loss(vision, sight, batch, device)
+        loss.backward()
+        optimizer.step(step)
+
+
+def _embeddings(model: Any) -> list[torch.Tensor]:
+    return [model.get_input_embeddings().weight, model.model.visual.pos_embed.weight]
 
 
 def _new_model(tokenizer: PreTrainedTokenizerFast) -> Any:
@@ -110,15 +120,15 @@ def _new_model(tokenizer: PreTrainedTokenizerFast) -> Any:
     return model
 
 
-def _save_state(state: Path, settings: PretrainSettings, model: Any, optimizers: Sequence[Any], place: Any) -> None:
+def _save_state(state: Path, settings: PretrainSettings, model: Any, optimizer: Optimizer, place: Any) -> None:
     draft = state.with_suffix(".draft")
     told = {"settings": settings.model_dump(), "place": place, "model": model.state_dict()}
-    torch.save(told | {"optimizers": [optimizer.state_dict() for optimizer in optimizers]}, draft)
+    torch.save(told | {"optimizer": optimizer.state_dict()}, draft)
     draft.replace(state)
 
 
-def _resume(state: Path, settings: PretrainSettings, model: Any, optimizers: Sequence[Any]) -> tuple[int, float] | None:
-    """The next step and the smoothed loss, with the model and the optimizers as they were; None to start.
+def _resume(state: Path, settings: PretrainSettings, model: Any, optimizer: Optimizer) -> tuple[int, float] | None:
+    """The next step and the smoothed loss, with the model and the optimizer as they were; None to start.
 
     Raises:
         ConfigError: the state was left by a training with other settings.
@@ -129,8 +139,7 @@ def _resume(state: Path, settings: PretrainSettings, model: Any, optimizers: Seq
     if told["settings"] != settings.model_dump():
         raise ConfigError(f"{state} was left by a training with other settings; delete it, or use those settings")
     model.load_state_dict(told["model"])
-    for optimizer, stored in zip(optimizers, told["optimizers"], strict=True):
-        optimizer.load_state_dict(stored)
+    optimizer.load_state_dict(told["optimizer"])
     return told["place"]
 
 
@@ -163,29 +172,5 @@ def _batches(
     yield from itertools.islice(made, first % CHUNK_BATCHES, settings.steps() - first + first % CHUNK_BATCHES)
 
 
-def _as_is(chunk: list[Batch]) -> list[Batch]:
-    return chunk
-
-
-def _optimizers(model: Any, settings: PretrainSettings) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices inside the layers, AdamW for the rest; norms and biases do not decay."""
-    embeddings = {model.get_input_embeddings().weight, model.model.visual.pos_embed.weight}
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    matrices = [parameter for parameter in trained if parameter.ndim == 2 and parameter not in embeddings]
-    others = [parameter for parameter in trained if parameter.ndim > 2 or parameter in embeddings]
-    vectors = [parameter for parameter in trained if parameter.ndim < 2]
-    decay, rate = settings.weight_decay, settings.learning_rate
-    muon = torch.optim.Muon(
-        [{"params": matrices, "peak": settings.matrix_learning_rate}],
-        weight_decay=decay,
-        adjust_lr_fn="match_rms_adamw",
-    )
-    adam = torch.optim.AdamW(
-        [
-            {"params": others, "peak": rate, "weight_decay": decay},
-            {"params": vectors, "peak": rate, "weight_decay": 0.0},
-        ],
-        betas=(0.9, 0.95),
-        fused=True,
-    )
-    return [muon, adam]
+def _as_is(made: Any) -> Any:
+    return made

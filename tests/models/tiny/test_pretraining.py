@@ -1,6 +1,7 @@
 """What the tiny model is taught and how: lessons are functions of their seed, batches are what transformers makes."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from transformers import Qwen3VLForConditionalGeneration
 from dt2it_ray.data.scenes.grading import grade
 from dt2it_ray.data.scenes.questions import sample_questions
 from dt2it_ray.data.scenes.render import render
-from dt2it_ray.data.scenes.scene import sample_scene
+from dt2it_ray.data.scenes.scene import COLOURS, SHAPES, WORDS, Bar, Scene, Thing, sample_scene
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.collate import Encoder
 from dt2it_ray.models.model_settings import CollateSettings
@@ -18,12 +19,14 @@ from dt2it_ray.models.protocols import Completion, GenerationRequest
 from dt2it_ray.models.tiny import pretrain as pretraining
 from dt2it_ray.models.tiny import tiny_path
 from dt2it_ray.models.tiny.architecture import image_processor, tiny_config
-from dt2it_ray.models.tiny.batches import GRID, NOT_LEARNED, WIDTH_STEP, encode_lessons, pad, patches
+from dt2it_ray.models.tiny.batches import GRID, IMAGE_TOKENS, NOT_LEARNED, WIDTH_STEP, encode_lessons, pad, patches
 from dt2it_ray.models.tiny.exam import mark, write_card
 from dt2it_ray.models.tiny.lessons import lesson
+from dt2it_ray.models.tiny.optimizers import Optimizer, Rates
 from dt2it_ray.models.tiny.pretrain import PretrainSettings, lesson_tokenizer, pretrain
+from dt2it_ray.models.tiny.sight import Sight, ViewBatches, sight_labels, sight_loss
 
-SHORT = PretrainSettings(lessons=64, batch_lessons=4, tokenizer_lessons=200)
+SHORT = PretrainSettings(lessons=64, batch_lessons=4, sight_batches=4, sight_images=4, tokenizer_lessons=200)
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +74,39 @@ def test_rotary_positions_are_those_of_the_model(tokenizer) -> None:
     assert torch.equal(batch.positions[:, attended.bool()], expected[:, attended.bool()])
 
 
+def test_image_tokens_are_asked_what_stands_in_their_cell_and_what_the_picture_holds() -> None:
+    things, bars = (Thing("star", "red", 4),), (Bar("blue", 6),)
+    labels = sight_labels(Scene(things, "CAT", 0, (), look=1))
+    assert labels[4].tolist() == [SHAPES.index("star") + 1, 1, 4, WORDS.index("CAT") + 1, *[0] * len(COLOURS)]
+    assert labels[0].tolist() == [0, 0, 0, WORDS.index("CAT") + 1, *[0] * len(COLOURS)]
+    assert sight_labels(Scene((), "", 0, bars, look=1))[:, 4 + COLOURS.index("blue")].tolist() == [6] * IMAGE_TOKENS
+
+
+def test_sight_is_learned() -> None:
+    torch.manual_seed(0)
+    views, sight = ViewBatches(1, 8)[0], Sight(16)
+    vision = Patches(16)
+    optimizer = Optimizer(torch.nn.ModuleList([vision, sight]), [], Rates(warmup=0), steps=40)
+    losses = []
+    for step in range(40):
+        loss = sight_loss(vision, sight, views, "cpu")
+        loss.backward()
+        optimizer.step(step)
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
+
+
+class Patches(torch.nn.Module):
+    """A vision part of one matrix: what the four patches of a token look like."""
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.look = torch.nn.Linear(4 * 1536, hidden)
+
+    def forward(self, pixels: torch.Tensor, grid_thw: torch.Tensor) -> SimpleNamespace:
+        return SimpleNamespace(pooler_output=self.look(pixels.reshape(len(pixels) // 4, -1)))
+
+
 def test_a_stopped_training_goes_on_to_the_same_weights(
     tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,7 +121,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights(
         pretrain(SHORT, tokenizer, "cpu", 0, tmp_path / "state.pt", stop_at_12)
     resumed = pretrain(SHORT, tokenizer, "cpu", 0, tmp_path / "state.pt", lambda *_: None)
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
-    other = SHORT.model_copy(update={"learning_rate": 1e-3})
+    other = SHORT.model_copy(update={"doubt": 0.1})
     with pytest.raises(ConfigError, match="other settings"):
         pretrain(other, tokenizer, "cpu", 0, tmp_path / "state.pt", lambda *_: None)
 
