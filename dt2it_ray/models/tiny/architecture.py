@@ -8,7 +8,7 @@ from transformers import PreTrainedTokenizerFast, Qwen3VLConfig, Qwen3VLForCondi
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from dt2it_ray.data.scenes.render import SIDE
-from dt2it_ray.models.tiny.batches import GRID, MERGE, PATCH
+from dt2it_ray.models.tiny.views import GRID, MERGE, PATCH
 
 HIDDEN = 128
 TEXT_LAYERS = 4

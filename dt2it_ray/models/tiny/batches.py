@@ -8,15 +8,11 @@ import torch
 from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerFast
 
-from dt2it_ray.data.scenes.render import SIDE, render_pixels
-from dt2it_ray.data.scenes.scene import Scene, drawer
+from dt2it_ray.data.scenes.scene import drawer
 from dt2it_ray.models.tiny.lessons import Lesson, lesson
 from dt2it_ray.models.tiny.tokenizer import lesson_text
+from dt2it_ray.models.tiny.views import GRID, IMAGE_TOKENS, MERGE, Views, views_of
 
-PATCH = 16
-MERGE = 2
-GRID = SIDE // PATCH
-IMAGE_TOKENS = (GRID // MERGE) ** 2
 NOT_LEARNED = -100
 WIDTH_STEP = 16
 """Fewer different shapes: kernels are compiled once for each."""
@@ -29,8 +25,7 @@ class Batch:
     ids: torch.Tensor
     labels: torch.Tensor
     positions: torch.Tensor
-    pixels: torch.Tensor
-    grids: torch.Tensor
+    views: Views
 
 
 class LessonChunks(Dataset):
@@ -80,10 +75,8 @@ def pad(lessons: Sequence[Lesson], encoded: Sequence[tuple[np.ndarray, np.ndarra
         tokens[row, : len(ids)], labels[row, : len(ids)] = ids, learned
         positions[:, row] = rotary_positions(tokens[row] == image_token)
     scenes = [scene for each in lessons for scene in each.scenes]
-    grids = torch.tensor([[1, GRID, GRID]] * len(scenes))
-    arrays = (tokens, labels, positions, patches(scenes))
-    ids, learned_ids, places, pixels = (torch.from_numpy(array) for array in arrays)
-    return Batch(ids, learned_ids, places, pixels, grids)
+    ids, learned_ids, places = (torch.from_numpy(array) for array in (tokens, labels, positions))
+    return Batch(ids, learned_ids, places, views_of(scenes))
 
 
 def rotary_positions(is_image: np.ndarray) -> np.ndarray:
@@ -99,13 +92,3 @@ def rotary_positions(is_image: np.ndarray) -> np.ndarray:
         block = np.arange(IMAGE_TOKENS)
         positions[:, start : start + IMAGE_TOKENS] = base + np.stack([0 * block, block // side, block % side])
     return positions
-
-
-def patches(scenes: Sequence[Scene]) -> np.ndarray:
-    """[images * patches, values] what the image processor makes of the rendered scenes, without the detour by PNG."""
-    pixels = np.stack([render_pixels(scene) for scene in scenes]).astype(np.float32) / 127.5 - 1
-    blocks = GRID // MERGE
-    cut = pixels.reshape(len(scenes), blocks, MERGE, PATCH, blocks, MERGE, PATCH, 3)
-    cut = cut.transpose(0, 1, 4, 2, 5, 7, 3, 6)
-    twice = np.repeat(cut[:, :, :, :, :, :, None], 2, axis=6)
-    return np.ascontiguousarray(twice.reshape(len(scenes) * GRID * GRID, -1))

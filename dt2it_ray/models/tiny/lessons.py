@@ -18,7 +18,7 @@ SYSTEM_SHARE = 0.4
 CHECK_SHARE = 0.5
 """Part of the answers that are not learned but checked: the next user turn asks whether they are right."""
 QUESTIONS = 3
-WEIGHTS = {"existence": 3.0}
+WEIGHTS = {"existence": 3.0, "position": 2.0, "word": 1.5}
 """How much likelier a question of a family is asked than one of the others. To say whether something is there means
 to compare words with a picture, which is what a reward model does, and it is learned late."""
 STYLE_WEIGHTS = (2, 1, 1, 1)

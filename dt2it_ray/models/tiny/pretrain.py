@@ -16,8 +16,9 @@ from dt2it_ray.models.tiny.architecture import tiny_config
 from dt2it_ray.models.tiny.batches import NOT_LEARNED, Batch, LessonChunks
 from dt2it_ray.models.tiny.lessons import lesson
 from dt2it_ray.models.tiny.optimizers import Optimizer, Rates
-from dt2it_ray.models.tiny.sight import Sight, ViewBatches, sight_loss
+from dt2it_ray.models.tiny.sight import Sight, ViewBatches
 from dt2it_ray.models.tiny.tokenizer import train_tokenizer
+from dt2it_ray.models.tiny.views import Views
 from dt2it_ray.settings import Settings
 
 CHUNK_BATCHES = 16
@@ -42,6 +43,8 @@ class PretrainSettings(Settings):
     """Batches of pictures that the vision part is taught on beforehand."""
     sight_images: int = Field(default=64, ge=1)
     """Pictures in each of them."""
+    sight_weight: float = Field(default=0.5, ge=0)
+    """Weight of the loss of sight beside that of the lessons."""
     doubt: float = Field(default=0.15, ge=0, le=0.5)
     """Part of the answers that are wrong on purpose at the end, so that sampled candidates differ in truth."""
     doubt_from: float = Field(default=0.8, ge=0, le=1)
@@ -74,61 +77,84 @@ def pretrain(
     `watch(step, smoothed loss, model)` is called after every step.
     """
     torch.manual_seed(settings.seed)
-    model = _new_model(tokenizer).to(device)
-    optimizer = Optimizer(model, _embeddings(model), settings.rates, settings.steps())
-    resumed = _resume(state, settings, model, optimizer)
+    pupil = Pupil(tokenizer).to(device)
+    optimizer = pupil.optimizer(settings.rates, settings.steps())
+    resumed = _resume(state, settings, pupil, optimizer)
     if resumed is None:
-        _teach_sight(model, settings, device, loaders)
+        _teach_sight(pupil, settings, device, loaders)
     first, smooth = resumed or (0, math.log(len(tokenizer)))
     for step, batch in enumerate(_batches(settings, tokenizer, loaders, first), start=first):
         with torch.autocast(device, torch.bfloat16):
-            loss = lesson_loss(model, batch, device)
-        loss.backward()
+            loss, sight_loss = pupil.lesson_losses(batch, device)
+        (loss + settings.sight_weight * sight_loss).backward()
         optimizer.step(step)
         smooth = 0.98 * smooth + 0.02 * loss.item()
-        watch(step + 1, smooth, model)
+        watch(step + 1, smooth, pupil.model)
         if (step + 1) % STATE_EVERY == 0:
-            _save_state(state, settings, model, optimizer, (step + 1, smooth))
-    return model
+            _save_state(state, settings, pupil, optimizer, (step + 1, smooth))
+    return pupil.model
 
 
-def _teach_sight(model: Any, settings: PretrainSettings, device: str, loaders: int) -> None:
-    vision = model.model.visual
-    sight = Sight(vision.config.out_hidden_size).to(device)
-    optimizer = Optimizer(
-        torch.nn.ModuleList([vision, sight]), _embeddings(model), settings.rates, settings.sight_batches
-    )
+class Pupil(torch.nn.Module):
+    """The model that is taught, with the head by which its sight is examined."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
+        super().__init__()
+        self.model: Any = Qwen3VLForConditionalGeneration(tiny_config(tokenizer))
+        self.vision: Any = self.model.model.visual
+        self.sight = Sight(self.vision.config.out_hidden_size)
+        # At transformers' 0.02 the places of patches drown in their colours.
+        torch.nn.init.normal_(self.vision.pos_embed.weight, std=PLACE_SCALE)
+
+    def optimizer(self, rates: Rates, steps: int) -> Optimizer:
+        """An optimizer of all weights; those without a gradient stay as they are."""
+        return Optimizer(self, [self.model.get_input_embeddings().weight, self.vision.pos_embed.weight], rates, steps)
+
+    def sight_loss(self, views: Views, device: str) -> torch.Tensor:
+        """How badly image tokens tell what they show."""
+        tokens = self.vision(views.pixels.to(device), grid_thw=views.grids.to(device)).pooler_output
+        return self.sight.loss(tokens, views.labels.to(device))
+
+    def lesson_losses(self, batch: Batch, device: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean cross-entropy of the learned tokens, and `sight_loss` of the lessons' pictures."""
+        seen: list[torch.Tensor] = []
+        hook = self.vision.register_forward_hook(lambda _, __, made: seen.append(made.pooler_output))
+        hidden = self.model.model(
+            input_ids=batch.ids.to(device),
+            position_ids=batch.positions.to(device),
+            pixel_values=batch.views.pixels.to(device),
+            image_grid_thw=batch.views.grids.to(device),
+            use_cache=False,
+        ).last_hidden_state
+        hook.remove()
+        wanted = batch.labels[:, 1:].to(device)
+        learned = wanted != NOT_LEARNED
+        logits = self.model.lm_head(hidden[:, :-1][learned])
+        loss = torch.nn.functional.cross_entropy(logits.float(), wanted[learned])
+        return loss, self.sight.loss(seen[0], batch.views.labels.to(device))
+
+
+def _teach_sight(pupil: Pupil, settings: PretrainSettings, device: str, loaders: int) -> None:
+    optimizer = pupil.optimizer(settings.rates, settings.sight_batches)
     views = ViewBatches(settings.seed, settings.sight_images)
-    loader: Any = DataLoader(
-        views, batch_size=None, sampler=range(settings.sight_batches), num_workers=loaders, collate_fn=_as_is
-    )
+    numbers = range(settings.sight_batches)
+    loader: Any = DataLoader(views, batch_size=None, sampler=numbers, num_workers=loaders, collate_fn=_as_is)
     for step, batch in enumerate(loader):
         with torch.autocast(device, torch.bfloat16):
-            loss = sight_loss(vision, sight, batch, device)
+            loss = pupil.sight_loss(batch, device)
         loss.backward()
         optimizer.step(step)
 
 
-def _embeddings(model: Any) -> list[torch.Tensor]:
-    return [model.get_input_embeddings().weight, model.model.visual.pos_embed.weight]
-
-
-def _new_model(tokenizer: PreTrainedTokenizerFast) -> Any:
-    model = Qwen3VLForConditionalGeneration(tiny_config(tokenizer))
-    # At transformers' 0.02 the places of patches drown in their colours.
-    torch.nn.init.normal_(model.model.visual.pos_embed.weight, std=PLACE_SCALE)
-    return model
-
-
-def _save_state(state: Path, settings: PretrainSettings, model: Any, optimizer: Optimizer, place: Any) -> None:
+def _save_state(state: Path, settings: PretrainSettings, pupil: Pupil, optimizer: Optimizer, place: Any) -> None:
     draft = state.with_suffix(".draft")
-    told = {"settings": settings.model_dump(), "place": place, "model": model.state_dict()}
+    told = {"settings": settings.model_dump(), "place": place, "pupil": pupil.state_dict()}
     torch.save(told | {"optimizer": optimizer.state_dict()}, draft)
     draft.replace(state)
 
 
-def _resume(state: Path, settings: PretrainSettings, model: Any, optimizer: Optimizer) -> tuple[int, float] | None:
-    """The next step and the smoothed loss, with the model and the optimizer as they were; None to start.
+def _resume(state: Path, settings: PretrainSettings, pupil: Pupil, optimizer: Optimizer) -> tuple[int, float] | None:
+    """The next step and the smoothed loss, with the pupil and the optimizer as they were; None to start.
 
     Raises:
         ConfigError: the state was left by a training with other settings.
@@ -138,24 +164,9 @@ def _resume(state: Path, settings: PretrainSettings, model: Any, optimizer: Opti
     told = torch.load(state, weights_only=True)
     if told["settings"] != settings.model_dump():
         raise ConfigError(f"{state} was left by a training with other settings; delete it, or use those settings")
-    model.load_state_dict(told["model"])
+    pupil.load_state_dict(told["pupil"])
     optimizer.load_state_dict(told["optimizer"])
     return told["place"]
-
-
-def lesson_loss(model: Qwen3VLForConditionalGeneration, batch: Batch, device: str) -> torch.Tensor:
-    """Mean cross-entropy of the learned tokens."""
-    hidden = model.model(
-        input_ids=batch.ids.to(device),
-        position_ids=batch.positions.to(device),
-        pixel_values=batch.pixels.to(device),
-        image_grid_thw=batch.grids.to(device),
-        use_cache=False,
-    ).last_hidden_state
-    wanted = batch.labels[:, 1:].to(device)
-    learned = wanted != NOT_LEARNED
-    logits = model.lm_head(hidden[:, :-1][learned])
-    return torch.nn.functional.cross_entropy(logits.float(), wanted[learned])
 
 
 def _batches(
