@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from dt2it_ray.engine.part_work import MapWork, read_slice, run_slice
+from dt2it_ray.engine.part_work import MapWork, build_function, read_slice, run_slice
 from dt2it_ray.errors import StageFailed
+from dt2it_ray.store.files import ROWS_PER_SLICE
 from dt2it_ray.store.parts import Receipt, Seal, seal_part
 
 Todo = Mapping[str, int]
-"""Parts to make and how many slices each has."""
+"""Parts to make and how many rows each has in the input."""
 
 
 def map_parts(work: MapWork, todo: Todo) -> Iterator[Receipt | Seal]:
@@ -16,15 +17,15 @@ def map_parts(work: MapWork, todo: Todo) -> Iterator[Receipt | Seal]:
     Raises:
         StageFailed: a slice failed; the parts sealed before stay.
     """
-    function = work.stage.build(work.settings, work.workplace)
-    for part, num_slices in todo.items():
+    function = build_function(work)
+    for part, num_rows in todo.items():
         receipts: list[Receipt] = []
-        for index in range(num_slices):
+        for index in slices_of(num_rows):
             rows, skipped = read_slice(work, part, index)
             receipts.append(run_slice(work, function, part, index, rows, skipped))
             raise_failure(receipts[-1])
             yield receipts[-1]
-        yield seal_part(work.output, part, receipts, work.stage.writes.names[0])
+        yield seal_part(work.output, part, receipts, num_rows, work.stage.writes.names[0])
 
 
 def raise_failure(receipt: Receipt) -> None:
@@ -33,6 +34,6 @@ def raise_failure(receipt: Receipt) -> None:
         raise StageFailed(receipt.failure)
 
 
-def slices_of(rows: int, rows_per_slice: int) -> Sequence[int]:
+def slices_of(rows: int) -> Sequence[int]:
     """The slice numbers of a part of `rows` rows; an empty part has one empty slice."""
-    return range(max(1, -(-rows // rows_per_slice)))
+    return range(max(1, -(-rows // ROWS_PER_SLICE)))

@@ -1,5 +1,6 @@
 """What a worker does with one slice of rows, whichever engine runs it: read, join, call the stage, check, store."""
 
+import dataclasses
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,16 +53,30 @@ def read_slice(work: MapWork, part: str, slice_index: int) -> tuple[pa.Table, in
     return rows.select(work.stage.reads.names).cast(work.stage.reads), rows_before - rows.num_rows
 
 
+def build_function(work: MapWork) -> BatchFn:
+    """What the stage makes of its settings, once per worker: loads the model.
+
+    Raises:
+        StageFailed: it cannot be made; any other error than ours is a fault of the settings or the model's files.
+    """
+    try:
+        return work.stage.build(work.settings, work.workplace)
+    except Dt2itError:
+        raise
+    except Exception as error:
+        raise StageFailed(f"step {work.step} cannot start: {type(error).__name__}: {error}") from error
+
+
 def run_slice(work: MapWork, function: BatchFn, part: str, slice_index: int, rows: pa.Table, skipped: int) -> Receipt:
     """Run the stage on a slice in batches and store the piece. Trouble comes back inside the receipt."""
     receipt = Receipt(part, slice_index, rows.num_rows, skipped)
     try:
         outcomes = [call_stage(work, function, batch) for batch in _batches(rows, work.batch_rows)]
+        written = pa.concat_tables([work.stage.writes.empty_table(), *(outcome.rows for outcome in outcomes)])
+        dropped = pa.concat_tables([dropped_table(), *(outcome.dropped for outcome in outcomes)])
+        write_piece(work.output, receipt, written, dropped)
     except Dt2itError as error:
-        return Receipt(part, slice_index, rows.num_rows, skipped, failure=str(error))
-    written = pa.concat_tables([work.stage.writes.empty_table(), *(outcome.rows for outcome in outcomes)])
-    dropped = pa.concat_tables([dropped_table(), *(outcome.dropped for outcome in outcomes)])
-    write_piece(work.output, receipt, written, dropped)
+        return dataclasses.replace(receipt, failure=str(error))
     return receipt
 
 

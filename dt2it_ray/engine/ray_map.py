@@ -8,12 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 import ray
+import ray.exceptions
 from ray.data import ActorPoolStrategy, DataContext
 
-from dt2it_ray.engine.local import Todo, raise_failure
-from dt2it_ray.engine.part_work import MapWork, read_slice, run_slice
+from dt2it_ray.engine.local import Todo, raise_failure, slices_of
+from dt2it_ray.engine.part_work import MapWork, build_function, read_slice, run_slice
 from dt2it_ray.errors import Dt2itError, StageFailed
-from dt2it_ray.stages.stage import Placement
+from dt2it_ray.stages.stage import BatchFn, Placement
 from dt2it_ray.store.parts import Receipt, Seal, seal_part
 
 RECEIPTS = pa.schema(
@@ -33,8 +34,20 @@ def map_parts(work: MapWork, todo: Todo, placement: Placement) -> Iterator[Recei
     """Run the stage on every slice of every part; yields a receipt per slice and a seal per part.
 
     Raises:
-        StageFailed: a slice failed; the parts sealed before stay.
+        StageFailed: a slice failed or Ray gave up; the parts sealed before stay.
     """
+    try:
+        yield from _map_parts(work, todo, placement)
+    except ray.exceptions.RayError as error:
+        # An error of ours that crossed a process boundary is wrapped, its traceback in its text.
+        cause = getattr(error, "cause", None)
+        if isinstance(cause, Dt2itError):
+            raise type(cause)(*cause.args) from None
+        lines = str(cause or error).strip().splitlines() or ["no message"]
+        raise StageFailed(f"step {work.step}: {type(cause or error).__name__}: {lines[-1]}") from error
+
+
+def _map_parts(work: MapWork, todo: Todo, placement: Placement) -> Iterator[Receipt | Seal]:
     slices = _slices(work, todo, placement)
     waiting: dict[str, list[Receipt]] = {part: [] for part in todo}
     sealing: list[ray.ObjectRef] = []
@@ -43,8 +56,8 @@ def map_parts(work: MapWork, todo: Todo, placement: Placement) -> Iterator[Recei
         raise_failure(receipt)
         yield receipt
         waiting[receipt.part].append(receipt)
-        if len(waiting[receipt.part]) == todo[receipt.part]:
-            sealing.append(_seal.remote(work, receipt.part, waiting.pop(receipt.part)))
+        if len(waiting[receipt.part]) == len(slices_of(todo[receipt.part])):
+            sealing.append(_seal.remote(work, receipt.part, waiting.pop(receipt.part), todo[receipt.part]))
         done, sealing = ray.wait(sealing, num_returns=len(sealing), timeout=0) if sealing else ([], sealing)
         yield from ray.get(done)
     yield from ray.get(sealing)
@@ -64,14 +77,14 @@ def _slices(work: MapWork, todo: Todo, placement: Placement) -> Any:
     # gives a receipt. Ray Data would merge or lose plain blocks of rows.
     plan = [
         pa.table({"part": [part], "slice_index": [index]})
-        for part, num_slices in todo.items()
-        for index in range(num_slices)
+        for part, num_rows in todo.items()
+        for index in slices_of(num_rows)
     ]
-    fewest = placement.workers
+    fewest, most = placement.workers, max(placement.workers, placement.max_workers)
     pool = ActorPoolStrategy(
         min_size=fewest,
-        initial_size=fewest,
-        max_size=max(fewest, placement.max_workers),
+        initial_size=min(most, max(fewest, placement.initial_workers)),
+        max_size=most,
         max_tasks_in_flight_per_actor=SLICES_IN_FLIGHT,
     )
     # Ray's annotations know functions of one argument only.
@@ -109,11 +122,18 @@ class _Worker:
 
     def __init__(self, work: MapWork) -> None:
         self._work = work
-        self._function = work.stage.build(work.settings, work.workplace)
+        self._function: BatchFn | None = None
+        try:
+            self._function = build_function(work)
+        except Dt2itError as error:
+            # Raised here, it would have Ray start the actor again and again.
+            self._trouble = str(error)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         slice_row = batch.select(["part", "slice_index", "skipped", "failure"]).to_pylist()[0]
-        if slice_row["failure"]:
+        if self._function is None:
+            slice_row["failure"] = self._trouble
+        if self._function is None or slice_row["failure"]:
             return pa.Table.from_pylist([{**slice_row, "rows_in": 0}], schema=RECEIPTS)
         flat = batch["rows"].combine_chunks().flatten()
         rows = pa.Table.from_struct_array(flat).cast(self._work.stage.reads)
@@ -124,5 +144,5 @@ class _Worker:
 
 
 @ray.remote(num_cpus=0, max_retries=3)
-def _seal(work: MapWork, part: str, receipts: list[Receipt]) -> Seal:
-    return seal_part(work.output, part, receipts, work.stage.writes.names[0])
+def _seal(work: MapWork, part: str, receipts: list[Receipt], num_rows: int) -> Seal:
+    return seal_part(work.output, part, receipts, num_rows, work.stage.writes.names[0])

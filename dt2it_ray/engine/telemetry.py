@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 LINE_EVERY_S = 15
-SAMPLE_EVERY_S = 1.0
+SAMPLE_EVERY_S = 2.0
 
 
 class Reporter(Protocol):
@@ -106,15 +106,14 @@ class PeakMemory:
 
 
 def tree_memory_mib() -> float:
-    """Resident memory of this process and its descendants in MiB; pages that several share are counted once each."""
+    """Memory of this process and its descendants in MiB. On Linux a page that several share is counted once among them
+    (proportional set size); elsewhere once for each."""
     me = psutil.Process()
-    return sum(_resident(process) for process in [me, *me.children(recursive=True)]) / 2**20
+    return sum(_memory(process) for process in [me, *me.children(recursive=True)]) / 2**20
 
 
-def _resident(process: psutil.Process) -> int:
+def _memory(process: psutil.Process) -> int:
     try:
-        memory = process.memory_info()
+        return getattr(process.memory_full_info(), "pss", 0) or process.memory_info().rss
     except psutil.Error:
         return 0
-    # `shared` (Linux) is mapped files and the object store, which every Ray process maps: count only the private rest.
-    return memory.rss - getattr(memory, "shared", 0)

@@ -13,6 +13,7 @@ from dt2it_ray.engine.telemetry import Bars, Lines, PeakMemory, Reporter
 from dt2it_ray.models.backbones import find_backbone
 from dt2it_ray.pipeline.plan import iteration_name, plan_iteration, refuse_unknown_stages
 from dt2it_ray.pipeline.report_pages import PAGE, write_report
+from dt2it_ray.pipeline.run_record import RUN_FILE, SUMMARY_FILE
 from dt2it_ray.pipeline.run_settings import RunSettings
 from dt2it_ray.pipeline.run_step import run_step
 from dt2it_ray.pipeline.step_state import State, finished, step_state
@@ -22,8 +23,8 @@ from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Manifest
 from dt2it_ray.store.provenance import capture_provenance
 
-RUN_FILE = "run.json"
-SUMMARY_FILE = "summary.json"
+LOCK_FILE = "driver.lock"
+"""Held by the driver of a run, so that no second one writes the same parts."""
 
 
 def run_loop(settings: RunSettings) -> dict[str, Any]:
@@ -42,7 +43,15 @@ def run_loop(settings: RunSettings) -> dict[str, Any]:
     plan_id = content_id(*(f"{step.name} {step.fingerprint}" for step in steps))
     if len(done) == len(steps) and (summary := _written_summary(run, plan_id)):
         return summary
+    with run.held(LOCK_FILE):
+        return _drive(settings, run, plan, plan_id)
+
+
+def _drive(settings: RunSettings, run: Folder, plan: Mapping[int, Sequence[Step]], plan_id: str) -> dict[str, Any]:
+    """Run the steps that are not done, by iteration, and write what they came to."""
+    steps = [step for its_steps in plan.values() for step in its_steps]
     _describe_run(run, settings, steps)
+    done = [manifest for step in steps if (manifest := finished(step, run)) is not None]
     began, spent = time.monotonic(), sum(manifest.provenance["wall_s"] for manifest in done)
     manifests: dict[str, Manifest] = {}
     with PeakMemory() as memory, _reporter() as reporter, _session_for(steps, run):

@@ -1,6 +1,7 @@
 """How a map step is done: its unsealed parts go through an engine, its inputs are laid beside each other by key."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -11,20 +12,37 @@ from dt2it_ray.engine.telemetry import Reporter
 from dt2it_ray.errors import StageFailed
 from dt2it_ray.pipeline.step_files import data_folder
 from dt2it_ray.stages.stage import GatherStage, LoadStage, MapStage, Placement, Step, TrainStage, Workplace
-from dt2it_ray.store.files import ROWS_PER_SLICE, Folder
+from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Counts, Manifest, PartFile
 from dt2it_ray.store.parts import Receipt, Seal, sealed_parts, total
 
-Made = tuple[tuple[PartFile, ...], Counts, Mapping[str, Any]]
-"""What doing a step leaves: its files, where its rows went, and figures for the manifest."""
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What doing a step leaves."""
+
+    files: tuple[PartFile, ...]
+    counts: Counts
+    dropped: tuple[PartFile, ...] = ()
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    rows_before: int = 0
+    """Input rows that an earlier, interrupted call had finished."""
+
+    @staticmethod
+    def of(seals: Sequence[Seal], metrics: Mapping[str, Any], rows_before: int = 0) -> "Made":
+        """What sealed parts come to."""
+        refused = tuple(file for seal in seals if (file := seal.dropped_file()))
+        files = tuple(seal.file() for seal in seals)
+        return Made(files=files, counts=total(seals), dropped=refused, metrics=metrics, rows_before=rows_before)
 
 
 def do_map(step: Step, stage: MapStage, run: Folder, inputs: Mapping[str, Manifest], reporter: Reporter) -> Made:
     output = data_folder(run, step)
     parts = {file.name: file.rows for file in inputs["rows"].files}
     sealed = {name: seal for name, seal in sealed_parts(output).items() if name in parts}
-    todo = {name: len(local.slices_of(rows, ROWS_PER_SLICE)) for name, rows in parts.items() if name not in sealed}
-    reporter.start(step.name, sum(parts.values()), sum(parts[name] for name in sealed))
+    todo = {name: rows for name, rows in parts.items() if name not in sealed}
+    rows_before = sum(parts[name] for name in sealed)
+    reporter.start(step.name, sum(parts.values()), rows_before)
     if todo:
         for event in _events(step, _map_work(step, stage, run, inputs), todo):
             if isinstance(event, Seal):
@@ -32,8 +50,7 @@ def do_map(step: Step, stage: MapStage, run: Folder, inputs: Mapping[str, Manife
             else:
                 reporter.advance(event.rows_in + event.skipped)
     output.delete("pieces")
-    seals = [sealed[name] for name in parts]
-    return tuple(seal.file() for seal in seals), total(seals), {}
+    return Made.of([sealed[name] for name in parts], {}, rows_before)
 
 
 def _events(step: Step, work: MapWork, todo: Mapping[str, int]) -> Iterator[Receipt | Seal]:

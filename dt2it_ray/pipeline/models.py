@@ -16,7 +16,7 @@ def models_of(run: Folder) -> dict[str, str]:
     """
     record = read_run(run)
     models = {
-        step.removesuffix(TRAIN): run.path(f"{step}/{manifest.fingerprint}/model")
+        step.removesuffix(TRAIN): manifest.data(run).path("model")
         for step, manifest in record.manifests.items()
         if step.endswith(TRAIN)
     }

@@ -99,7 +99,8 @@ def _plan_base(planner: Planner) -> Base:
         settings.construction.pairs,
         {"listwise": listwise, "pointwise": pointwise, "rows": made.distill},
     )
-    sides = planner.add("t2i/sides", t2i.ASSIGN_SIDES, settings.t2i, {"rows": made.t2i})
+    sound = planner.add("t2i/sound", t2i.CHECK, NoSettings(), {"rows": made.t2i})
+    sides = planner.add("t2i/sides", t2i.ASSIGN_SIDES, settings.t2i, {"rows": sound})
     t2i_rows = planner.add("t2i/prompts", t2i.REFORMULATE, NoSettings(), {"rows": made.t2i, "sides": sides})
     return Base(
         rows={

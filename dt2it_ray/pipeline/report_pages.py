@@ -9,7 +9,7 @@ import pyarrow as pa
 from dt2it_ray.errors import StoreError
 from dt2it_ray.pipeline import report_figures as figures
 from dt2it_ray.pipeline.report_examples import example_pairs
-from dt2it_ray.pipeline.run_record import RunRecord, read_run
+from dt2it_ray.pipeline.run_record import SUMMARY_FILE, RunRecord, read_run
 from dt2it_ray.pipeline.summary import rows_per_s
 from dt2it_ray.report.build import build_page
 from dt2it_ray.report.content import Curation, Refusal, ReportContent, StepLine
@@ -18,7 +18,6 @@ from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Manifest
 
 PAGE = "report/index.html"
-SUMMARY_FILE = "summary.json"
 
 
 def write_report(run: Folder, settings: Settings, summary: Mapping[str, Any]) -> str:
@@ -94,11 +93,11 @@ def _step_line(manifest: Manifest) -> StepLine:
 def _refusals(run: Folder, manifest: Manifest) -> list[Refusal]:
     """One line per reason for which a step dropped rows, with the detail of the first such row by file and key."""
     details: dict[str, str] = {}
-    data = run.child(f"{manifest.step}/{manifest.fingerprint}")
-    for name in data.names("dropped") if manifest.counts.dropped else ():
+    data = manifest.data(run)
+    for file in manifest.dropped:
         if set(details) >= set(manifest.counts.reasons):
             break
-        rows = data.read_table(name, ["reason", "detail"])
+        rows = data.read_table(file.name, ["reason", "detail"])
         for reason, detail in zip(rows["reason"].to_pylist(), rows["detail"].to_pylist(), strict=True):
             details.setdefault(reason, detail or "")
     return [

@@ -13,7 +13,7 @@ def rows_where(
     run: Folder, manifest: Manifest, column: str, wanted: Collection[str], columns: list[str] | None = None
 ) -> list[dict]:
     """The rows of a finished step whose `column` is one of `wanted`, in the step's order."""
-    data = run.child(f"{manifest.step}/{manifest.fingerprint}")
+    data = manifest.data(run)
     values = pa.array(sorted(wanted), pa.string())
     found: list[dict] = []
     for file in manifest.files:
@@ -27,7 +27,7 @@ def rows_where(
 
 def ids_with_prefix(run: Folder, manifest: Manifest, column: str, prefix: str) -> list[str]:
     """Values of an id column of a finished step that start with `prefix`, sorted."""
-    data = run.child(f"{manifest.step}/{manifest.fingerprint}")
+    data = manifest.data(run)
     found: list[str] = []
     for file in manifest.files:
         keys = data.read_table(file.name, [column])[column]
@@ -37,9 +37,7 @@ def ids_with_prefix(run: Folder, manifest: Manifest, column: str, prefix: str) -
 
 def refusals_of(run: Folder, manifest: Manifest, keys: Collection[str]) -> Iterator[dict]:
     """The rows of a step's `dropped` tables whose key is one of `keys`."""
-    if not manifest.counts.dropped:
-        return
-    data = run.child(f"{manifest.step}/{manifest.fingerprint}")
-    for name in data.names("dropped"):
-        rows = data.read_table(name)
+    data = manifest.data(run)
+    for file in manifest.dropped:
+        rows = data.read_table(file.name)
         yield from rows.filter(pc.is_in(rows["key"], value_set=pa.array(sorted(keys), pa.string()))).to_pylist()

@@ -11,6 +11,7 @@ from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Manifest, read_manifest
 
 RUN_FILE = "run.json"
+SUMMARY_FILE = "summary.json"
 ITERATION = re.compile(r"iter-\d+")
 
 

@@ -13,6 +13,8 @@ from dt2it_ray.pipeline.train_step import do_train
 from dt2it_ray.stages.stage import ExportStage, GatherStage, LoadStage, MapStage, Step, TrainStage
 from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Counts, Manifest, write_manifest
+from dt2it_ray.store.parts import DROPPED
+from dt2it_ray.store.provenance import capture_provenance
 
 
 def run_step(step: Step, run: Folder, reporter: Reporter) -> Manifest:
@@ -27,8 +29,9 @@ def run_step(step: Step, run: Folder, reporter: Reporter) -> Manifest:
         return manifest
     began = time.monotonic()
     inputs = {name: _input(source, run) for name, source in step.inputs.items()}
-    files, counts, metrics = _do(step, run, inputs, reporter)
-    _refuse_too_many_dropped(step, run, counts)
+    made = _do(step, run, inputs, reporter)
+    _refuse_too_many_dropped(step, run, made.counts)
+    cost = {"wall_s": round(time.monotonic() - began, 3), "rows_before": made.rows_before}
     manifest = Manifest(
         step=step.name,
         stage=step.stage.name,
@@ -36,11 +39,12 @@ def run_step(step: Step, run: Folder, reporter: Reporter) -> Manifest:
         fingerprint=step.fingerprint,
         settings=step.identity(),
         inputs={name: source.fingerprint for name, source in step.inputs.items()},
-        files=files,
-        counts=counts,
-        metrics=metrics,
+        files=made.files,
+        dropped=made.dropped,
+        counts=made.counts,
+        metrics=made.metrics,
         placement=step.placement.model_dump(mode="json"),
-        provenance={"wall_s": round(time.monotonic() - began, 3), "finished_at": round(time.time(), 3)},
+        provenance={**cost, "finished_at": round(time.time(), 3), **capture_provenance()},
     )
     write_manifest(run, manifest)
     return manifest
@@ -72,6 +76,6 @@ def _refuse_too_many_dropped(step: Step, run: Folder, counts: Counts) -> None:
     if counts.rows_in and counts.dropped > limit * counts.rows_in:
         raise StageFailed(
             f"step {step.name} dropped {counts.dropped} of {counts.rows_in} rows ({dict(counts.reasons)}), more than "
-            f"max_dropped={limit}. The refused rows are in {data_folder(run, step).path('dropped')}. Mend them, or "
+            f"max_dropped={limit}. The refused rows are in {data_folder(run, step).path(DROPPED)}. Mend them, or "
             "raise max_dropped and run again: nothing is made twice."
         )

@@ -17,7 +17,7 @@ def data_folder(run: Folder, step: Step) -> Folder:
 
 def read_rows(run: Folder, manifest: Manifest, columns: list[str] | None = None) -> pa.Table:
     """All rows of a finished step, as its manifest lists them."""
-    data = run.child(f"{manifest.step}/{manifest.fingerprint}")
+    data = manifest.data(run)
     tables = [data.read_table(file.name, columns) for file in manifest.files]
     return pa.concat_tables(tables)
 

@@ -34,8 +34,9 @@ def summarise(
 
 
 def rows_per_s(manifest: Manifest) -> float:
-    """Rows that a step read in each second of its wall time."""
-    return round(manifest.counts.rows_in / max(manifest.provenance["wall_s"], CLOCK_TICK_S), 3)
+    """Rows that a step's last call read in each second of its wall time."""
+    rows = manifest.counts.rows_in - manifest.provenance["rows_before"]
+    return round(rows / max(manifest.provenance["wall_s"], CLOCK_TICK_S), 3)
 
 
 def _benchmarks(manifests: Mapping[str, Manifest]) -> dict[str, Any]:
@@ -43,7 +44,8 @@ def _benchmarks(manifests: Mapping[str, Manifest]) -> dict[str, Any]:
     for step, manifest in manifests.items():
         if step.endswith(EVALUATE):
             told = {name: _defined(measured) for name, measured in manifest.metrics.items()}
-            figures[step.removesuffix(EVALUATE)] = told | {"mean_accuracy": _mean(told.values())}
+            means = {"mean_accuracy": _mean(told.values()), "pooled_accuracy": _pooled(told.values())}
+            figures[step.removesuffix(EVALUATE)] = told | means
     return figures
 
 
@@ -54,6 +56,12 @@ def _defined(figures: Mapping[str, Any]) -> dict[str, Any]:
 def _mean(benchmarks: Iterable[Mapping[str, Any]]) -> float | None:
     accuracies = [figures["accuracy"] for figures in benchmarks if "accuracy" in figures]
     return sum(accuracies) / len(accuracies) if accuracies else None
+
+
+def _pooled(benchmarks: Iterable[Mapping[str, Any]]) -> float | None:
+    """Accuracy over the pairs of all benchmarks together."""
+    counted = [(figures["correct"], figures["n"]) for figures in benchmarks if figures.get("n")]
+    return sum(right for right, _ in counted) / sum(pairs for _, pairs in counted) if counted else None
 
 
 def _planted(iterations: list[str], manifests: Mapping[str, Manifest]) -> dict[str, Any]:

@@ -9,17 +9,28 @@ from dt2it_ray.data.dropped import dropped_table
 from dt2it_ray.engine.telemetry import Reporter
 from dt2it_ray.pipeline.map_step import Made
 from dt2it_ray.pipeline.step_files import data_folder, list_files, read_tables
-from dt2it_ray.stages.stage import ExportStage, GatherStage, LoadStage, Outcome, Step
+from dt2it_ray.stages.stage import ExportStage, GatherStage, LoadStage, MapStage, Outcome, Step
 from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Counts, Manifest
-from dt2it_ray.store.parts import Seal, part_name, seal_rows, total
+from dt2it_ray.store.parts import Seal, part_name, refuse_duplicates, seal_rows
 
 
 def do_gather(step: Step, stage: GatherStage, run: Folder, inputs: Mapping[str, Manifest], reporter: Reporter) -> Made:
     """Decide over whole tables and seal the decision."""
     reporter.start(step.name, 0, 0)
-    outcome = stage.decide(read_tables(stage.reads, run, inputs), step.settings)
+    tables = read_tables(stage.reads, run, inputs)
+    _refuse_doubled_inputs(step, tables)
+    outcome = stage.decide(tables, step.settings)
+    refuse_duplicates(outcome.rows[stage.writes.names[0]].sort(), stage.writes.names[0], f"step {step.name}")
     return _seal_outcomes(step, stage.writes, data_folder(run, step), iter([outcome]))
+
+
+def _refuse_doubled_inputs(step: Step, tables: Mapping[str, pa.Table]) -> None:
+    """Parts are sealed one by one, so that only here a key that stands in two of them can be seen."""
+    for name, table in tables.items():
+        source = step.inputs[name].stage
+        if isinstance(source, MapStage | LoadStage) and (key := source.writes.names[0]) in table.column_names:
+            refuse_duplicates(table[key].sort(), key, f"step {step.inputs[name].name}, read by step {step.name},")
 
 
 def do_load(step: Step, stage: LoadStage, run: Folder, reporter: Reporter) -> Made:
@@ -46,7 +57,7 @@ def _seal_outcomes(step: Step, writes: pa.Schema, output: Folder, outcomes: Iter
             waiting, dropped = waiting.slice(step.part_rows), dropped.slice(0, 0)
     if waiting.num_rows or dropped.num_rows or not seals:
         seals.append(_seal_next(output, len(seals), waiting, dropped, key))
-    return tuple(seal.file() for seal in seals), total(seals), metrics
+    return Made.of(seals, metrics)
 
 
 def _seal_next(output: Folder, index: int, rows: pa.Table, dropped: pa.Table, key: str) -> Seal:
@@ -60,4 +71,4 @@ def do_export(step: Step, stage: ExportStage, run: Folder, inputs: Mapping[str, 
     tables = read_tables(stage.reads, run, inputs)
     metrics = stage.export(tables, step.settings, output)
     rows = sum(table.num_rows for table in tables.values())
-    return list_files(output), Counts(rows_in=rows, rows_out=rows), metrics
+    return Made(files=list_files(output), counts=Counts(rows_in=rows, rows_out=rows), metrics=metrics)

@@ -15,8 +15,8 @@ from dt2it_ray.pipeline.step_files import data_folder, list_files
 from dt2it_ray.stages.stage import Step, TrainPlacement
 from dt2it_ray.stages.train import FitSettings
 from dt2it_ray.store.files import Folder
-from dt2it_ray.store.manifest import Counts, Manifest
-from dt2it_ray.store.parts import part_name
+from dt2it_ray.store.manifest import Counts, Manifest, PartFile
+from dt2it_ray.store.parts import DROPPED, part_name
 
 LOOK_EVERY_S = 2.0
 """How often the training log is read for progress."""
@@ -49,11 +49,14 @@ def do_train(step: Step, run: Folder, inputs: Mapping[str, Manifest], reporter: 
     with _told_to(reporter, output.uri):
         run_training(job, placement)
     refused = dropped_table(read_refused_pairs(output.uri))
+    dropped: tuple[PartFile, ...] = ()
     if refused.num_rows:
-        output.write_table(f"dropped/{part_name(0)}", refused)
+        name = f"{DROPPED}/{part_name(0)}"
+        dropped = (PartFile(name, refused.num_rows, output.write_table(name, refused)),)
     reasons = dict(Counter(refused["reason"].to_pylist()))
     counts = Counts(num_pairs, num_pairs - refused.num_rows, refused.num_rows, reasons=reasons)
-    return list_files(output), counts, json.loads(output.read(SUMMARY))
+    files = tuple(file for file in list_files(output) if file.name not in {refusal.name for refusal in dropped})
+    return Made(files=files, counts=counts, dropped=dropped, metrics=json.loads(output.read(SUMMARY)))
 
 
 @contextlib.contextmanager

@@ -110,8 +110,10 @@ class Placement(Settings):
     """Fewest actors of a pool (they start at once), or training workers."""
     max_workers: int = Field(default=0, ge=0)
     """Most actors of an autoscaling pool; 0 means `workers`."""
+    initial_workers: int = Field(default=0, ge=0)
+    """Actors that a pool begins with; 0 means `workers`."""
     cpus: float = Field(default=1, ge=0)
-    """CPU cores of each worker."""
+    """CPU cores of each worker without a GPU; also its threads. Beside a GPU, Ray Data reserves no cores."""
     gpus: float = Field(default=0, ge=0)
     """GPUs of each worker; above 0 the model runs on cuda."""
     batch_rows: int = Field(default=64, ge=1)

@@ -23,6 +23,30 @@ class SideSettings(Settings):
     """Other seeds give other, equally balanced positions."""
 
 
+def build_check(settings: NoSettings, place: Workplace) -> BatchFn:
+    """A function that refuses text-to-image rows without two sound images, before positions are balanced."""
+    return _check
+
+
+def _check(batch: pa.Table) -> Outcome:
+    faults = [(row["prompt_id"], find_fault(row)) for row in batch.to_pylist()]
+    refused = [fault.row(prompt) for prompt, fault in faults if fault]
+    sound = pa.array([fault is None for _, fault in faults], pa.bool_())
+    return Outcome(batch.select(NAMES.names).filter(sound), dropped_table(refused))
+
+
+def find_fault(row: Mapping[str, Any]) -> Dropped | None:
+    """Why a text-to-image row cannot be used, if it cannot."""
+    if len(row["images"]) != 2:
+        return Dropped(DropReason.IMAGE_MISSING, f"a T2I row needs two images, this one has {len(row['images'])}")
+    for place, image in zip(("preferred", "other"), row["images"], strict=True):
+        try:
+            decode(image["bytes"])
+        except BadImage as error:
+            return Dropped(DropReason.IMAGE_UNDECODABLE, f"the {place} image: {error}", row["caption"])
+    return None
+
+
 def assign_sides(tables: Mapping[str, pa.Table], settings: SideSettings) -> Outcome:
     """In every data set exactly floor(n / 2) rows show the preferred image first."""
     rows = tables["rows"]
@@ -37,25 +61,12 @@ def build_reformulation(settings: NoSettings, place: Workplace) -> BatchFn:
 
 
 def _reformulate(batch: pa.Table) -> Outcome:
-    prompts, refused = [], []
-    for row in batch.to_pylist():
-        made = reformulate_row(row)
-        if isinstance(made, Dropped):
-            refused.append(made.row(row["prompt_id"]))
-        else:
-            prompts.append(made)
-    return Outcome(pa.Table.from_pylist(prompts, schema=PROMPTS), dropped_table(refused))
+    prompts = [reformulate_row(row) for row in batch.to_pylist()]
+    return Outcome(pa.Table.from_pylist(prompts, schema=PROMPTS))
 
 
-def reformulate_row(row: Mapping[str, Any]) -> dict[str, Any] | Dropped:
-    """The two-image prompt of one row: its images in the assigned order, the two fixed answers, the label."""
-    if len(row["images"]) != 2:
-        return Dropped(DropReason.IMAGE_MISSING, f"a T2I row needs two images, this one has {len(row['images'])}")
-    for place, image in zip(("preferred", "other"), row["images"], strict=True):
-        try:
-            decode(image["bytes"])
-        except BadImage as error:
-            return Dropped(DropReason.IMAGE_UNDECODABLE, f"the {place} image: {error}", row["caption"])
+def reformulate_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The two-image prompt of one sound row: its images in the assigned order, the two fixed answers, the label."""
     prompt = row["prompt_id"]
     texts = (FIRST_BETTER, SECOND_BETTER)
     answers = [{"answer_id": answer_id(prompt, text), "text": text} for text in texts]
@@ -81,10 +92,17 @@ def reformulate_row(row: Mapping[str, Any]) -> dict[str, Any] | Dropped:
 
 
 NAMES = pa.schema([T2I_ROWS.field("prompt_id"), T2I_ROWS.field("source")])
+CHECK = MapStage(
+    name="check_t2i",
+    version=1,
+    reads=pa.schema([*NAMES, T2I_ROWS.field("caption"), T2I_ROWS.field("images")]),
+    writes=NAMES,
+    build=build_check,
+)
 ASSIGN_SIDES = GatherStage(name="sides", version=1, reads={"rows": NAMES}, writes=SIDES, decide=assign_sides)
 REFORMULATE = MapStage(
     name="reformulate",
-    version=1,
+    version=2,
     reads=pa.schema([*T2I_ROWS, SIDES.field("chosen_first")]),
     writes=PROMPTS,
     build=build_reformulation,

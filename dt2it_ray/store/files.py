@@ -1,7 +1,12 @@
 """How files are opened: the one module that knows whether a run lives on a local disk or in object storage."""
 
+import contextlib
+import fcntl
+import hashlib
+import io
 import os
 import uuid
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import pyarrow as pa
@@ -83,6 +88,29 @@ class Folder:
         elif kind == pafs.FileType.File:
             self._filesystem.delete_file(path)
 
+    @contextlib.contextmanager
+    def held(self, name: str) -> Iterator[None]:
+        """Keep others who ask for the same file out for the `with` block, however the process ends.
+
+        Object storage has no such lock: there the block is not guarded.
+
+        Raises:
+            StoreError: somebody else holds it.
+        """
+        if "://" in self.uri:
+            yield
+            return
+        with self.replacing(name) if not self.exists(name) else contextlib.nullcontext():
+            pass
+        with open(self.path(name), "rb") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise StoreError(
+                    f"another process is at work in {self.uri}; wait for it to end, or choose another name=NAME"
+                ) from None
+            yield
+
     def read_table(self, name: str, columns: list[str] | None = None, slice_index: int | None = None) -> pa.Table:
         """Rows of a Parquet file, all or one row group of it.
 
@@ -91,7 +119,7 @@ class Folder:
         """
         try:
             with self._filesystem.open_input_file(self._inside(name)) as stream:
-                parquet = pq.ParquetFile(stream)
+                parquet = pq.ParquetFile(stream, page_checksum_verification=True)
                 missing = sorted(set(columns or ()) - set(parquet.schema_arrow.names))
                 if missing:
                     raise StoreError(f"{self.path(name)} has no column {missing}; it has {parquet.schema_arrow.names}")
@@ -104,10 +132,21 @@ class Folder:
                 "delete the step's folder and run again; finished earlier steps are kept."
             ) from None
 
-    def write_table(self, name: str, table: pa.Table) -> None:
-        """Write a Parquet file whose bytes depend on the rows alone."""
-        with self.replacing(name) as stream:
-            pq.write_table(table.combine_chunks(), stream, row_group_size=ROWS_PER_SLICE, compression="zstd")
+    def write_table(self, name: str, table: pa.Table) -> str:
+        """Write a Parquet file whose bytes depend on the rows alone; returns its sha256.
+
+        Pages carry checksums, so that `read_table` notices a file that was damaged later.
+        """
+        buffer = io.BytesIO()
+        pq.write_table(
+            table.combine_chunks(),
+            buffer,
+            row_group_size=ROWS_PER_SLICE,
+            compression="zstd",
+            write_page_checksum=True,
+        )
+        self.write(name, buffer.getvalue())
+        return hashlib.sha256(buffer.getbuffer()).hexdigest()
 
     def _inside(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}" if name else self._root

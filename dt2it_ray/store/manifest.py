@@ -43,10 +43,18 @@ class Manifest:
     settings: Mapping[str, Any]
     inputs: Mapping[str, str]
     files: tuple[PartFile, ...]
+    """Sealed tables, or the files of a model or an export."""
     counts: Counts
     metrics: Mapping[str, Any]
     placement: Mapping[str, Any]
     provenance: Mapping[str, Any]
+    """Seconds that the last call took, the input rows that earlier calls had finished, and where it was made."""
+    dropped: tuple[PartFile, ...] = ()
+    """Tables of the refused rows, with reasons."""
+
+    def data(self, run: Folder) -> Folder:
+        """Where the step's files are in the run."""
+        return run.child(f"{self.step}/{self.fingerprint}")
 
     def to_json(self) -> str:
         """The manifest as indented JSON."""
@@ -56,7 +64,8 @@ class Manifest:
     def from_json(text: str) -> "Manifest":
         """The manifest that `to_json` wrote. Raises KeyError or TypeError when fields are missing or unknown."""
         tree = json.loads(text)
-        tree["files"] = tuple(PartFile(**entry) for entry in tree["files"])
+        for name in ("files", "dropped"):
+            tree[name] = tuple(PartFile(**entry) for entry in tree[name])
         tree["counts"] = Counts(**tree["counts"])
         return Manifest(**tree)
 

@@ -1,19 +1,19 @@
 """How a step's rows become files: pieces while it runs, sealed parts when no row of an input part is missing."""
 
 import collections
-import hashlib
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from dt2it_ray.errors import StageFailed
-from dt2it_ray.store.files import ROWS_PER_SLICE, Folder
+from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Counts, PartFile
+
+DROPPED = "dropped"
+"""Folder, inside a step's data folder, of the rows that were refused, with reasons."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,16 @@ class Seal:
     skipped: int
     sha256: str
     reasons: Mapping[str, int] = field(default_factory=dict)
+    dropped_sha256: str = ""
+    """Of the file of dropped rows; empty if there are none."""
 
     def file(self) -> PartFile:
         """The manifest's entry for this part."""
         return PartFile(self.part, self.rows_out, self.sha256)
+
+    def dropped_file(self) -> PartFile | None:
+        """The manifest's entry for the dropped rows of this part, if there are any."""
+        return PartFile(f"{DROPPED}/{self.part}", self.dropped, self.dropped_sha256) if self.dropped else None
 
 
 def part_name(index: int) -> str:
@@ -56,8 +62,15 @@ def write_piece(data: Folder, receipt: Receipt, rows: pa.Table, dropped: pa.Tabl
     folder.write_table(f"{receipt.slice_index:05d}.dropped.parquet", dropped)
 
 
-def seal_part(data: Folder, part: str, receipts: Sequence[Receipt], key: str) -> Seal:
-    """Merge the pieces of a part into one file sorted by `key`, and prove that no row was lost or doubled."""
+def seal_part(data: Folder, part: str, receipts: Sequence[Receipt], num_rows: int, key: str) -> Seal:
+    """Merge the pieces of a part into one file sorted by `key`, and prove that no row was lost or doubled.
+
+    Raises:
+        StageFailed: the slices are not the `num_rows` rows that the part has in the input, or two rows have one key.
+    """
+    seen = sum(receipt.rows_in + receipt.skipped for receipt in receipts)
+    if seen != num_rows:
+        raise StageFailed(f"{data.path(part)}: its slices had {seen} rows, its input has {num_rows}; run again")
     pieces = data.child(f"pieces/{part}")
     order = sorted(receipts, key=lambda receipt: receipt.slice_index)
     rows = pa.concat_tables([pieces.read_table(f"{receipt.slice_index:05d}.parquet") for receipt in order])
@@ -72,20 +85,19 @@ def seal_part(data: Folder, part: str, receipts: Sequence[Receipt], key: str) ->
 def seal_rows(data: Folder, part: str, rows: pa.Table, dropped: pa.Table, key: str, rows_in: int, skipped: int) -> Seal:
     """Write a part from rows in memory, then its seal."""
     rows = rows.sort_by([(key, "ascending")])
-    _refuse_duplicates(data, part, rows[key], key)
-    buffer = io.BytesIO()
-    pq.write_table(rows.combine_chunks(), buffer, row_group_size=ROWS_PER_SLICE, compression="zstd")
-    data.write(part, buffer.getvalue())
+    refuse_duplicates(rows[key], key, data.path(part))
+    sha256, dropped_sha256 = data.write_table(part, rows), ""
     if dropped.num_rows:
         ordered = dropped.sort_by([("key", "ascending"), ("reason", "ascending")])
-        data.write_table(f"dropped/{part}", ordered)
+        dropped_sha256 = data.write_table(f"{DROPPED}/{part}", ordered)
     seal = Seal(
         part=part,
         rows_in=rows_in,
         rows_out=rows.num_rows,
         dropped=dropped.num_rows,
         skipped=skipped,
-        sha256=hashlib.sha256(buffer.getbuffer()).hexdigest(),
+        sha256=sha256,
+        dropped_sha256=dropped_sha256,
         reasons=dict(sorted(collections.Counter(dropped["reason"].to_pylist()).items())),
     )
     data.write(f"seals/{part}.json", json.dumps(asdict(seal)).encode())
@@ -112,11 +124,12 @@ def total(seals: Sequence[Seal]) -> Counts:
     )
 
 
-def _refuse_duplicates(data: Folder, part: str, keys: pa.ChunkedArray, key: str) -> None:
+def refuse_duplicates(keys: pa.ChunkedArray, key: str, where: str) -> None:
+    """Raises StageFailed if two of the sorted keys are equal."""
     if len(keys) < 2:
         return
     flat = keys.combine_chunks()
     same = pc.equal(flat.slice(1), flat.slice(0, len(flat) - 1))
     if pc.any(same).as_py():
         doubled = flat.slice(1).filter(same)[0].as_py()
-        raise StageFailed(f"two rows of {data.path(part)} have the key {key} = {doubled!r}; keys must be unique")
+        raise StageFailed(f"two rows of {where} have the key {key} = {doubled!r}; keys must be unique")

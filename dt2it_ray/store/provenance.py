@@ -1,5 +1,6 @@
-"""Where a run was made: code version, package versions, machine; captured once, never part of a fingerprint."""
+"""Where a run was made: code version, package versions, machine; never part of a fingerprint."""
 
+import functools
 import os
 import platform
 import subprocess
@@ -9,8 +10,9 @@ from typing import Any
 PACKAGES = ("dt2it-ray", "torch", "ray", "transformers", "deepspeed", "pyarrow", "numpy", "pillow", "vllm")
 
 
+@functools.cache
 def capture_provenance() -> dict[str, Any]:
-    """Versions and machine facts that help to reproduce a run. Holds no user name and no path."""
+    """Versions and machine facts that help to reproduce a run, captured once per process. No user name, no path."""
     return {
         "commit": _git("rev-parse", "HEAD"),
         "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),

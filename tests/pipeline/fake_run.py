@@ -81,9 +81,10 @@ class FakeRun:
             inputs={name: content_id(source)[:16] for name, source in inputs.items()},
             files=tuple(seal.file() for seal in seals),
             counts=total(seals),
+            dropped=tuple(file for seal in seals if (file := seal.dropped_file())),
             metrics=metrics or {},
             placement={},
-            provenance={"wall_s": 2.0, "finished_at": 0.0},
+            provenance={"wall_s": 2.0, "rows_before": 0, "finished_at": 0.0},
         )
         write_manifest(self.run, manifest)
         self.plan.append({"step": step, "stage": stage, "fingerprint": fingerprint, "inputs": dict(inputs)})

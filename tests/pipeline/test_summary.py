@@ -57,5 +57,7 @@ def test_a_step_faster_than_the_clock_still_has_a_rate(tmp_path: Path) -> None:
     add_pool(fake)
     manifest = read_manifest(fake.run, "open/pairs")
     assert manifest is not None
-    instant = dataclasses.replace(manifest, provenance={"wall_s": 0.0})
+    instant = dataclasses.replace(manifest, provenance={"wall_s": 0.0, "rows_before": 0})
     assert rows_per_s(instant) == 33_000
+    resumed = dataclasses.replace(manifest, provenance={"wall_s": 2.0, "rows_before": 23})
+    assert rows_per_s(resumed) == 5

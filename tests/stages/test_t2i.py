@@ -5,7 +5,7 @@ import pytest
 
 from dt2it_ray.data.schema import T2I_ROWS
 from dt2it_ray.stages.stage import NoSettings, Workplace
-from dt2it_ray.stages.t2i import REFORMULATE, SideSettings, assign_sides
+from dt2it_ray.stages.t2i import CHECK, REFORMULATE, SideSettings, assign_sides
 from tests.stages.rows import png
 
 
@@ -66,7 +66,7 @@ def test_a_row_with_a_broken_or_a_missing_image_is_refused() -> None:
     table = rows(3).to_pylist()
     table[0]["images"][1]["bytes"] = b"no image"
     table[1]["images"] = table[1]["images"][:1]
-    outcome = reformulate(pa.Table.from_pylist(table, schema=T2I_ROWS), [True, True, True])
+    outcome = CHECK.build(NoSettings(), Workplace())(pa.Table.from_pylist(table, schema=T2I_ROWS))
     assert outcome.dropped["key"].to_pylist() == ["toy-000", "toy-001"]
     assert outcome.dropped["reason"].to_pylist() == ["image_undecodable", "image_missing"]
-    assert outcome.rows["prompt_id"].to_pylist() == ["toy-002"]
+    assert outcome.rows.to_pylist() == [{"prompt_id": "toy-002", "source": "toy"}]

@@ -34,6 +34,16 @@ def test_an_error_while_writing_leaves_the_old_file_and_no_draft(tmp_path: Path)
     assert folder.names() == ["note"]
 
 
+def test_a_table_that_was_damaged_in_place_is_noticed(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    folder.write_table("rows.parquet", pa.table({"n": list(range(600))}))
+    content = bytearray(folder.read("rows.parquet"))
+    content[60] ^= 1
+    (tmp_path / "rows.parquet").write_bytes(content)
+    with pytest.raises(StoreError, match=r"cannot read .*rows\.parquet.*damaged"):
+        folder.read_table("rows.parquet")
+
+
 def test_a_truncated_table_says_which_file_and_what_to_do(tmp_path: Path) -> None:
     folder = Folder(str(tmp_path))
     folder.write_table("rows.parquet", ROWS)

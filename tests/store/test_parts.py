@@ -23,7 +23,7 @@ def test_pieces_of_any_order_seal_to_the_bytes_of_the_whole(tmp_path: Path) -> N
     first, second = Receipt("00000.parquet", 0, 3, 0), Receipt("00000.parquet", 1, 2, 1)
     write_piece(pieces, second, rows_of("c", "a"), REFUSED)
     write_piece(pieces, first, rows_of("d", "b"), dropped_table())
-    seal = seal_part(pieces, "00000.parquet", [second, first], "id")
+    seal = seal_part(pieces, "00000.parquet", [second, first], 6, "id")
     assert (seal.rows_in, seal.rows_out, seal.dropped, seal.skipped) == (5, 4, 1, 1)
     assert pieces.read("00000.parquet") == whole.read("00000.parquet")
     assert pieces.read("dropped/00000.parquet") == whole.read("dropped/00000.parquet")
@@ -34,8 +34,16 @@ def test_a_retried_slice_takes_the_place_of_its_first_try(tmp_path: Path) -> Non
     data, receipt = Folder(str(tmp_path)), Receipt("00000.parquet", 0, 1, 0)
     write_piece(data, receipt, rows_of("z"), dropped_table())
     write_piece(data, receipt, rows_of("a"), dropped_table())
-    seal_part(data, "00000.parquet", [receipt], "id")
+    seal_part(data, "00000.parquet", [receipt], 1, "id")
     assert data.read_table("00000.parquet")["id"].to_pylist() == ["a"]
+
+
+def test_a_part_whose_slices_are_not_all_its_input_is_not_sealed(tmp_path: Path) -> None:
+    data, receipt = Folder(str(tmp_path)), Receipt("00000.parquet", 0, 1, 0)
+    write_piece(data, receipt, rows_of("a"), dropped_table())
+    with pytest.raises(StageFailed, match="had 1 rows, its input has 2"):
+        seal_part(data, "00000.parquet", [receipt], 2, "id")
+    assert sealed_parts(data) == {}
 
 
 def test_a_part_counts_as_sealed_only_while_its_file_is_there(tmp_path: Path) -> None:

@@ -5,12 +5,20 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from dt2it_ray.store import provenance
 from dt2it_ray.store.provenance import PACKAGES, capture_provenance
+
+
+@pytest.fixture(autouse=True)
+def captured_anew() -> Iterator[None]:
+    capture_provenance.cache_clear()
+    yield
+    capture_provenance.cache_clear()
 
 
 def test_versions_are_told_and_a_missing_package_is_null(monkeypatch: pytest.MonkeyPatch) -> None:
