@@ -1,6 +1,7 @@
 """How a prompt and an answer become chat messages, for reward models, generators and judges alike."""
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -25,10 +26,15 @@ def user_turn(question: str, num_images: int) -> Message:
     return {"role": "user", "content": [*images, {"type": "text", "text": question}]}
 
 
-def reward_messages(question: str, num_images: int, answer: str) -> list[Message]:
-    """The conversation whose last token a reward model scores: system, user with images, assistant."""
-    return [
-        {"role": "system", "content": REWARD_SYSTEM[language_of(question)]},
-        user_turn(question, num_images),
-        {"role": "assistant", "content": answer},
-    ]
+def answered(question: str, num_images: int, answer: str) -> list[Message]:
+    """A question about some images with an answer to it."""
+    return [user_turn(question, num_images), {"role": "assistant", "content": answer}]
+
+
+def with_system(messages: Sequence[Message], prompts: Mapping[str, str]) -> list[Message]:
+    """The messages with the system prompt of their last question's language in front, unless they have their own."""
+    if messages[0]["role"] == "system":
+        return list(messages)
+    asked = [message["content"] for message in messages if message["role"] == "user"]
+    text = asked[-1] if isinstance(asked[-1], str) else "".join(part.get("text", "") for part in asked[-1])
+    return [{"role": "system", "content": prompts[language_of(text)]}, *messages]

@@ -3,13 +3,13 @@
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from dt2it_ray.data.chat import Message
+from dt2it_ray.data.chat import REWARD_SYSTEM, Message, with_system
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.images import BadImage, decode
 from dt2it_ray.data.schema import DropReason
@@ -18,8 +18,8 @@ from dt2it_ray.models.model_settings import CollateSettings
 from dt2it_ray.models.protocols import Conversation
 
 IMAGE_TOKEN = "<|image_pad|>"
-PICTURES_KEPT = 64
-"""Prepared images kept for the next conversations: the answers of a prompt arrive one after the other."""
+PICTURES_BYTES = 256 * 2**20
+"""Memory for prepared images that are kept: the answers of a prompt arrive one after the other."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,19 @@ class Encoded:
 class Encoder:
     """Tokenizer, chat template and image processor of a checkpoint, without its video processor (no torchvision)."""
 
-    def __init__(self, tokenizer: Any, image_processor: Any, settings: CollateSettings) -> None:
+    def __init__(
+        self,
+        tokenizer: Any,
+        image_processor: Any,
+        settings: CollateSettings,
+        system_prompts: Mapping[str, str] = REWARD_SYSTEM,
+    ) -> None:
+        self._system_prompts = system_prompts
         self.tokenizer, self.image_processor, self.settings = tokenizer, image_processor, settings
         self._special = [token for token in tokenizer.get_added_vocab() if token]
         self._size = _pixel_limits(image_processor, settings)
         self._pictures: OrderedDict[str, Picture] = OrderedDict()
+        self._pictures_bytes = 0
         self.known: dict[str, Picture] = {}
         """Pictures that are given out as they are, by key; their patches may be empty where no one needs them again."""
         self.pad_id = int(tokenizer.pad_token_id)
@@ -55,8 +63,9 @@ class Encoder:
         self.image_token_id = int(tokenizer.convert_tokens_to_ids(IMAGE_TOKEN))
 
     def encode(self, conversation: Conversation) -> Encoded | Dropped:
-        """The inputs of a finished conversation: the chat template without a generation prompt."""
-        return self._encode(conversation.messages, conversation.images, open_turn=False)
+        """The inputs of a finished conversation: its system prompt, the chat template, no generation prompt."""
+        messages = with_system(conversation.messages, self._system_prompts)
+        return self._encode(messages, conversation.images, open_turn=False)
 
     def encode_prompt(self, messages: Sequence[Message], images: Sequence[bytes]) -> Encoded | Dropped:
         """The inputs of a conversation that the model is to continue with an assistant turn."""
@@ -109,10 +118,15 @@ class Encoder:
             return Dropped(DropReason.IMAGE_UNDECODABLE, str(error))
         grid = tuple(int(side) for side in made["image_grid_thw"][0])
         picture = Picture(key, made["pixel_values"], (grid[0], grid[1], grid[2]))
-        self._pictures[key] = picture
-        if len(self._pictures) > PICTURES_KEPT:
-            self._pictures.popitem(last=False)
+        self._keep(picture)
         return picture
+
+    def _keep(self, picture: Picture) -> None:
+        self._pictures[picture.key] = picture
+        self._pictures_bytes += picture.patches.nbytes
+        while self._pictures_bytes > PICTURES_BYTES:
+            _, oldest = self._pictures.popitem(last=False)
+            self._pictures_bytes -= oldest.patches.nbytes
 
     def _expand(self, text: str, pictures: Sequence[Picture]) -> str:
         """The text with one placeholder for every token that an image takes after merging."""
@@ -123,7 +137,7 @@ class Encoder:
         return "".join(expanded)
 
 
-def open_encoder(folder: str, settings: CollateSettings) -> Encoder:
+def open_encoder(folder: str, settings: CollateSettings, system_prompts: Mapping[str, str] = REWARD_SYSTEM) -> Encoder:
     """The encoder of a checkpoint folder. Raises StoreError when its tokenizer or image processor is missing."""
     from transformers import AutoImageProcessor, AutoTokenizer
 
@@ -135,7 +149,7 @@ def open_encoder(folder: str, settings: CollateSettings) -> Encoder:
         raise StoreError(f"{folder} has no usable tokenizer or image processor: {reason}") from None
     if not tokenizer.chat_template:
         raise StoreError(f"the tokenizer in {folder} has no chat template (chat_template.jinja)")
-    return Encoder(tokenizer, image_processor, settings)
+    return Encoder(tokenizer, image_processor, settings, system_prompts)
 
 
 def _parts(message: Message) -> list[dict[str, Any]]:

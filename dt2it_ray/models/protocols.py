@@ -1,19 +1,27 @@
 """What a stage may ask of a model: generate answers, judge them, score them. Imports no model library."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from dt2it_ray.data.chat import Message
+from dt2it_ray.data.chat import Message, answered
 from dt2it_ray.data.dropped import Dropped
 
 
 @dataclass(frozen=True)
 class Conversation:
-    """Chat messages that end with an assistant turn, and the encoded images of their image parts, in order."""
+    """Chat messages that end with an assistant turn, and the encoded images of their image parts, in order.
+
+    Without a system message, a reward model puts its own in front."""
 
     messages: tuple[Message, ...]
     images: tuple[bytes, ...]
+
+
+def reward_conversation(question: str, images: Sequence[Mapping[str, Any]] | None, answer: str) -> Conversation:
+    """What a reward model reads for an answer of a prompt row; `images` as in its column (`bytes`, `path`)."""
+    contents = tuple(image["bytes"] or b"" for image in images or ())
+    return Conversation(tuple(answered(question, len(contents), answer)), contents)
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ class RewardConfig(Settings):
     name: str
     head: Literal["linear"] = "linear"
     system_prompts: dict[str, str] = Field(default_factory=lambda: dict(REWARD_SYSTEM))
+    """By language: what stands in front of a conversation without a system message."""
     collate: CollateSettings = CollateSettings()
     dtype: Literal["float32", "bfloat16"] = "float32"
     fingerprint: str = ""
@@ -160,7 +161,7 @@ def open_reward_model(
         StoreError: a file is missing or damaged. ConfigError: reward_config.json does not fit.
     """
     config = read_reward_config(folder)
-    encoder = open_encoder(folder, collate or config.collate)
+    encoder = open_encoder(folder, collate or config.collate, config.system_prompts)
     model = RewardModel(load_backbone(folder, dtype))
     head = _stored_head(folder)
     if head is None:

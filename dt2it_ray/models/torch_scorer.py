@@ -7,7 +7,7 @@ import torch
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.models.collate import Encoded
 from dt2it_ray.models.model_settings import ScoreSettings
-from dt2it_ray.models.prefix import prefix_batch, row_length
+from dt2it_ray.models.prefix import prefix_batch, row_length, shared_length
 from dt2it_ray.models.protocols import Conversation
 from dt2it_ray.models.reward_model import open_reward_model
 
@@ -56,13 +56,24 @@ def _batches(kept: Sequence[Member]) -> Iterator[list[list[Member]]]:
     by_prompt: dict[str, list[Member]] = {}
     for member in kept:
         by_prompt.setdefault(member[1].prompt, []).append(member)
-    groups = [
-        members[start : start + ANSWERS_PER_ROW]
-        for members in by_prompt.values()
-        for start in range(0, len(members), ANSWERS_PER_ROW)
-    ]
+    groups = [group for members in by_prompt.values() for group in _rows(members)]
     sized = sorted(((row_length([entry for _, entry in group]), group) for group in groups), key=lambda pair: -pair[0])
     while sized:
         count = max(1, TOKENS_PER_PASS // sized[0][0])
         yield [group for _, group in sized[:count]]
         sized = sized[count:]
+
+
+def _rows(members: Sequence[Member]) -> Iterator[list[Member]]:
+    """The answers of one prompt in rows of at most `ANSWERS_PER_ROW` answers and `TOKENS_PER_PASS` tokens (or one)."""
+    shared = shared_length([entry for _, entry in members])
+    row: list[Member] = []
+    size = shared
+    for member in members:
+        own = len(member[1].ids) - shared
+        if row and (len(row) == ANSWERS_PER_ROW or size + own > TOKENS_PER_PASS):
+            yield row
+            row, size = [], shared
+        row.append(member)
+        size += own
+    yield row

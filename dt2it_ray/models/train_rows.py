@@ -7,10 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dt2it_ray.data.chat import reward_messages
 from dt2it_ray.data.ids import content_id
 from dt2it_ray.errors import InputError
-from dt2it_ray.models.protocols import Conversation
+from dt2it_ray.models.protocols import Conversation, reward_conversation
 from dt2it_ray.store.files import Folder
 
 PAIR_COLUMNS = ("pair_id", "prompt_id", "chosen_id", "rejected_id")
@@ -53,9 +52,9 @@ class TrainingRows:
         """Pair number `index` of the table."""
         prompt = int(self._prompt_row[index])
         question = self._prompts["question"][prompt].as_py()
-        images = tuple(image["bytes"] or b"" for image in self._prompts["images"][prompt].as_py() or ())
+        images = self._prompts["images"][prompt].as_py()
         chosen, rejected = (
-            Conversation(tuple(reward_messages(question, len(images), self._answer(rows[index]))), images)
+            reward_conversation(question, images, self._answer(rows[index]))
             for rows in (self._chosen_row, self._rejected_row)
         )
         return TrainingPair(self._pairs["pair_id"][index].as_py(), chosen, rejected, float(self.weights[index]))

@@ -7,51 +7,85 @@ from collections.abc import Sequence
 
 from PIL import Image, UnidentifiedImageError
 
-from dt2it_ray.data.chat import REWARD_SYSTEM, Message, language_of
-from dt2it_ray.data.images import BadImage, decode
+from dt2it_ray.data.chat import Message
+from dt2it_ray.data.images import FORMATS, BadImage, decode
 from dt2it_ray.models.protocols import Conversation
 from dt2it_ray.serving.protocol import ChatTurn, ImagePart, RewardRequest, TextPart
 from dt2it_ray.serving.refusal import Refusal
 from dt2it_ray.serving.settings import Limits
 
-# Pillow also opens formats that run outside programs (EPS) or are rarely tested; a server has no use for them.
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
-
 
 def conversations_of(request: RewardRequest, limits: Limits) -> list[Conversation]:
     """The conversations of a request, in order. Answers to a shared prompt share its images.
+
+    Nothing is decoded before all limits are checked.
 
     Raises:
         Refusal: status 400 for an image that is not a data: URL, 413 when a limit is passed, 422 for turns that are
             no conversation with a final answer and for images that cannot be decoded.
     """
+    gallery = _Gallery(limits)
+    conversations = _read(request, limits, gallery)
+    gallery.decode_all()
+    return conversations
+
+
+class _Gallery:
+    """The images of one request: taken in by their headers, decoded once all of them are known to be small enough."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits, self._pixels = limits, 0
+        self._contents: dict[bytes, str] = {}
+
+    def take_in(self, url: str, param: str) -> bytes:
+        """The bytes of a data: URL, whose format and size are within the limits."""
+        content = _content(url, param)
+        self._pixels += _require_pixels(content, param, self._limits)
+        if self._pixels > self._limits.max_request_pixels:
+            detail = f"the images up to {param} have {self._pixels} pixels, more than {self._limits.max_request_pixels}"
+            raise Refusal(413, "too_many_pixels", detail, param)
+        self._contents.setdefault(content, param)
+        return content
+
+    def decode_all(self) -> None:
+        """Refuses the request if an image is cut off or damaged behind its header."""
+        for content, param in self._contents.items():
+            try:
+                decode(content)
+            except BadImage as error:
+                raise Refusal(422, "image_undecodable", f"{param}: {error}", param) from None
+
+
+def _read(request: RewardRequest, limits: Limits, gallery: _Gallery) -> list[Conversation]:
     if request.messages is not None:
-        return [_conversation(request.messages, "messages", limits)]
+        return [_conversation(request.messages, "messages", limits, gallery)]
     if request.conversations is not None:
         _require_count(len(request.conversations), limits.max_conversations, "conversations")
         return [
-            _conversation(chat.messages, f"conversations[{index}].messages", limits)
+            _conversation(chat.messages, f"conversations[{index}].messages", limits, gallery)
             for index, chat in enumerate(request.conversations)
         ]
     answers = request.answers or []
     _require_count(len(answers), limits.max_conversations, "answers")
-    prompt = _prompt(request.prompt or [], "prompt", limits, max(len(answer) for answer in answers))
+    prompt = _prompt(request.prompt or [], "prompt", limits, max(len(answer) for answer in answers), gallery)
     return [_answered(prompt, answer) for answer in answers]
 
 
-def _conversation(turns: Sequence[ChatTurn], where: str, limits: Limits) -> Conversation:
+def _conversation(turns: Sequence[ChatTurn], where: str, limits: Limits, gallery: _Gallery) -> Conversation:
     if not turns or turns[-1].role != "assistant":
         raise Refusal(422, "no_answer", f"{where}: the last message must be the assistant's answer", where)
     answer = _text(turns[-1], f"{where}[{len(turns) - 1}]")
-    return _answered(_prompt(turns[:-1], where, limits, len(answer)), answer)
+    return _answered(_prompt(turns[:-1], where, limits, len(answer), gallery), answer)
 
 
 def _answered(prompt: Conversation, answer: str) -> Conversation:
     return Conversation((*prompt.messages, {"role": "assistant", "content": answer}), prompt.images)
 
 
-def _prompt(turns: Sequence[ChatTurn], where: str, limits: Limits, answer_characters: int) -> Conversation:
-    """Everything before the answer, with the reward system prompt in front unless the client sends its own."""
+def _prompt(
+    turns: Sequence[ChatTurn], where: str, limits: Limits, answer_characters: int, gallery: _Gallery
+) -> Conversation:
+    """Everything before the answer."""
     _require_order(turns, where)
     urls = [
         (part.image_url.url, f"{where}[{row}].content[{column}].image_url.url")
@@ -68,10 +102,7 @@ def _prompt(turns: Sequence[ChatTurn], where: str, limits: Limits, answer_charac
     if characters > limits.max_characters:
         detail = f"{where} has {characters} characters of text, more than {limits.max_characters}"
         raise Refusal(413, "too_many_characters", detail, where)
-    if turns[0].role != "system":
-        language = language_of("".join(part.text for part in turns[-1].content if isinstance(part, TextPart)))
-        messages.insert(0, {"role": "system", "content": REWARD_SYSTEM[language]})
-    return Conversation(tuple(messages), tuple(_image(url, param, limits) for url, param in urls))
+    return Conversation(tuple(messages), tuple(gallery.take_in(url, param) for url, param in urls))
 
 
 def _require_order(turns: Sequence[ChatTurn], where: str) -> None:
@@ -107,23 +138,20 @@ def _require_count(count: int, limit: int, param: str) -> None:
         raise Refusal(413, "too_many_conversations", f"{param} has {count} entries, more than {limit}", param)
 
 
-def _image(url: str, param: str, limits: Limits) -> bytes:
+def _content(url: str, param: str) -> bytes:
     head, comma, payload = url.partition(",")
     kind = head.lower()
     if not (comma and kind.startswith("data:image/") and kind.endswith(";base64")):
         detail = f"{param} is {url[:40]!r}: images must come as data:image/...;base64,... URLs; nothing is fetched"
         raise Refusal(400, "image_url_refused", detail, param)
     try:
-        content = base64.b64decode(payload, validate=True)
-        _require_pixels(content, param, limits)
-        decode(content)
-    except (binascii.Error, BadImage) as error:
+        return base64.b64decode(payload, validate=True)
+    except binascii.Error as error:
         raise Refusal(422, "image_undecodable", f"{param}: {error}", param) from None
-    return content
 
 
-def _require_pixels(content: bytes, param: str, limits: Limits) -> None:
-    """Look at the image's header only: size and format are checked before anything is decoded."""
+def _require_pixels(content: bytes, param: str, limits: Limits) -> int:
+    """The pixels that the image's header announces, which are within the limit."""
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             pixels = image.width * image.height
@@ -131,7 +159,9 @@ def _require_pixels(content: bytes, param: str, limits: Limits) -> None:
         pixels = Image.MAX_IMAGE_PIXELS or limits.max_image_pixels + 1
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         kinds = ", ".join(FORMATS)
-        raise BadImage(f"{len(content)} bytes are no readable image of the kinds {kinds}: {error}") from None
+        detail = f"{param}: {len(content)} bytes are no readable image of the kinds {kinds}: {error}"
+        raise Refusal(422, "image_undecodable", detail, param) from None
     if pixels > limits.max_image_pixels:
         detail = f"{param} has {pixels} pixels or more, the limit is {limits.max_image_pixels}"
         raise Refusal(413, "image_too_large", detail, param)
+    return pixels

@@ -57,21 +57,30 @@ class Shelf:
 def score_by_model(shelf: Shelf, batch: Sequence[tuple[str, Conversation]]) -> list[Reading | Exception]:
     """A reading for every (model, conversation), in order; one call of each model that the batch asks for.
 
-    The failure of one model stands in place of its own readings and leaves those of the others alone.
+    If that call fails, each of its conversations is tried alone: they are of different clients, and an error stands in
+    place of its own reading only.
     """
     places: dict[str, list[int]] = {}
     for place, (name, _) in enumerate(batch):
         places.setdefault(name, []).append(place)
     readings: dict[int, Reading | Exception] = {}
     for name, mine in places.items():
-        try:
-            model = shelf.take(name)
-            rewards = model.score([batch[place][1] for place in mine])
-            readings |= {place: (model.fingerprint, reward) for place, reward in zip(mine, rewards, strict=True)}
-        except Exception as error:
-            logger.error("model %s failed on %d conversations", name, len(mine), exc_info=error)
-            readings |= dict.fromkeys(mine, error)
+        conversations = [batch[place][1] for place in mine]
+        read = _try_model(shelf, name, conversations)
+        if len(mine) > 1 and isinstance(read[0], Exception):
+            read = [_try_model(shelf, name, [conversation])[0] for conversation in conversations]
+        readings |= dict(zip(mine, read, strict=True))
     return [readings[place] for place in range(len(batch))]
+
+
+def _try_model(shelf: Shelf, name: str, conversations: Sequence[Conversation]) -> Sequence[Reading | Exception]:
+    """One call of a model; its error for every conversation if it fails. Holds no model when it is left."""
+    try:
+        model = shelf.take(name)
+        return [(model.fingerprint, reward) for reward in model.score(conversations)]
+    except Exception as error:
+        logger.error("model %s failed on %d conversations", name, len(conversations), exc_info=error)
+        return [error.with_traceback(None)] * len(conversations)
 
 
 @serve.deployment()

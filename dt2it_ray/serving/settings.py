@@ -18,6 +18,8 @@ class Limits(Settings):
     """Most images of one conversation."""
     max_image_pixels: int = Field(default=25_000_000, ge=1, le=MAX_PIXELS)
     """Most pixels of one image: a 24-megapixel photo passes, a decompression bomb does not."""
+    max_request_pixels: int = Field(default=200_000_000, ge=1)
+    """Most pixels of all images of one request."""
     max_characters: int = Field(default=200_000, ge=1)
     """Most characters of one conversation's text. The model's own token limit applies as well."""
 

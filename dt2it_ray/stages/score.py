@@ -2,11 +2,10 @@
 
 import pyarrow as pa
 
-from dt2it_ray.data.chat import reward_messages
 from dt2it_ray.data.dropped import Dropped, dropped_table
 from dt2it_ray.data.schema import PROMPTS, SCORES
 from dt2it_ray.models.model_settings import ScoreSettings
-from dt2it_ray.models.protocols import Conversation, Scorer
+from dt2it_ray.models.protocols import Conversation, Scorer, reward_conversation
 from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Workplace
 
 
@@ -36,11 +35,7 @@ def score_batch(batch: pa.Table, scorer: Scorer) -> Outcome:
 
 def conversations_of(row: dict) -> list[Conversation]:
     """What a reward model reads for each answer of a prompt row."""
-    images = tuple(image["bytes"] for image in row["images"])
-    return [
-        Conversation(tuple(reward_messages(row["question"], len(images), answer["text"])), images)
-        for answer in row["answers"]
-    ]
+    return [reward_conversation(row["question"], row["images"], answer["text"]) for answer in row["answers"]]
 
 
 SCORE = MapStage(

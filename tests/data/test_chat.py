@@ -2,7 +2,7 @@
 
 import pytest
 
-from dt2it_ray.data.chat import REWARD_SYSTEM, language_of, reward_messages, user_turn
+from dt2it_ray.data.chat import REWARD_SYSTEM, answered, language_of, user_turn, with_system
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,19 @@ def test_images_come_before_the_question() -> None:
 
 @pytest.mark.parametrize(("question", "answer", "language"), [("Q", "答", "en"), ("问", "A", "zh")])
 def test_the_question_and_not_the_answer_chooses_the_system_prompt(question: str, answer: str, language: str) -> None:
-    system, user, assistant = reward_messages(question, 1, answer)
+    system, user, assistant = with_system(answered(question, 1, answer), REWARD_SYSTEM)
     assert system == {"role": "system", "content": REWARD_SYSTEM[language]}
     assert user == user_turn(question, 1)
     assert assistant == {"role": "assistant", "content": answer}
+
+
+def test_the_last_question_of_a_chat_chooses_the_system_prompt() -> None:
+    turns = [*answered("Hello", 0, "Hi"), *answered("你好", 0, "Hi")]
+    assert with_system(turns, {"en": "E", "zh": "Z"}) == [{"role": "system", "content": "Z"}, *turns]
+    plain = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi"}]
+    assert with_system(plain, {"en": "E", "zh": "Z"})[0] == {"role": "system", "content": "E"}
+
+
+def test_a_system_message_that_is_there_is_kept() -> None:
+    turns = [{"role": "system", "content": "Be strict."}, *answered("Q", 0, "A")]
+    assert with_system(turns, REWARD_SYSTEM) == turns

@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from dt2it_ray.data.chat import reward_messages
+from dt2it_ray.data.chat import REWARD_SYSTEM, answered
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.schema import DropReason
 from dt2it_ray.errors import ConfigError, StoreError
+from dt2it_ray.models import torch_scorer
 from dt2it_ray.models.model_settings import CollateSettings, ScoreSettings
+from dt2it_ray.models.prefix import prefix_batch as PREFIX
 from dt2it_ray.models.protocols import Conversation
 from dt2it_ray.models.reward_model import RewardConfig, new_reward_model, open_encoder, save_reward_model
 from dt2it_ray.models.torch_scorer import TorchScorer
@@ -17,7 +19,7 @@ from tests.models.random_model import ANSWERS, picture, write_random_model
 
 
 def chat(question: str, answer: str, *images: bytes) -> Conversation:
-    return Conversation(tuple(reward_messages(question, len(images), answer)), images)
+    return Conversation(tuple(answered(question, len(images), answer)), images)
 
 
 CHATS = [
@@ -76,6 +78,31 @@ def test_what_cannot_be_encoded_is_dropped_and_its_neighbours_are_not(scorer: To
     reasons = [score.reason for score in scores if isinstance(score, Dropped)]
     assert reasons == [DropReason.IMAGE_UNDECODABLE, DropReason.FIELD_INVALID]
     assert [scores[0], scores[3]] == scorer.score(CHATS[:2])
+
+
+@pytest.mark.parametrize(("tokens", "answers"), [(1, 16), (8192, 2)])
+def test_rows_end_at_a_number_of_tokens_and_of_answers_without_a_change_of_scores(
+    scorer: TorchScorer, monkeypatch: pytest.MonkeyPatch, tokens: int, answers: int
+) -> None:
+    together = scorer.score(CHATS)
+    rows: list[int] = []
+    monkeypatch.setattr(torch_scorer, "TOKENS_PER_PASS", tokens)
+    monkeypatch.setattr(torch_scorer, "ANSWERS_PER_ROW", answers)
+    monkeypatch.setattr(
+        torch_scorer, "prefix_batch", lambda groups, encoder: rows.extend(map(len, groups)) or PREFIX(groups, encoder)
+    )
+    assert scorer.score(CHATS) == together
+    assert max(rows) == (1 if tokens == 1 else answers)
+
+
+def test_a_model_puts_its_own_system_prompt_in_front(saved: str, scorer: TorchScorer, tmp_path: Path) -> None:
+    question, answer = CHATS[0].messages
+    told = Conversation(({"role": "system", "content": REWARD_SYSTEM["en"]}, question, answer), CHATS[0].images)
+    assert scorer.score([told]) == scorer.score(CHATS[:1])
+    other = scorer.config.model_copy(update={"system_prompts": {"en": "Be strict.", "zh": "严格。"}})
+    save_reward_model(new_reward_model(saved, "float32", 7, True), scorer.encoder, other, str(tmp_path / "other"))
+    strict = Conversation(({"role": "system", "content": "Be strict."}, question, answer), CHATS[0].images)
+    assert TorchScorer(str(tmp_path / "other"), threads=1).score(CHATS[:1]) == scorer.score([strict])
 
 
 def test_too_long_conversations_are_dropped(saved: str) -> None:

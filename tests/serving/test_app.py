@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from dt2it_ray.data.chat import reward_messages
+from dt2it_ray.data.chat import answered
 from dt2it_ray.errors import ConfigError, StoreError
 from dt2it_ray.models.protocols import Conversation
 from dt2it_ray.serving.app import Server, start
@@ -73,8 +73,7 @@ def test_every_model_gives_its_own_scores_exactly(client: httpx.Client) -> None:
     for model, bias in BIASES.items():
         response = reward(client, model, prompt=[question("Q", data_url(image))], answers=["A", "a longer B"])
         expected = [
-            fake_reward(Conversation(tuple(reward_messages("Q", 1, text)), (image,)), bias)
-            for text in ("A", "a longer B")
+            fake_reward(Conversation(tuple(answered("Q", 1, text)), (image,)), bias) for text in ("A", "a longer B")
         ]
         assert logits(response) == expected
         assert response.json()["model"] == model
@@ -92,7 +91,7 @@ def test_concurrent_requests_share_batches_of_their_own_model(client: httpx.Clie
     with ThreadPoolExecutor(8) as pool:
         told = list(pool.map(ask, range(8)))
     assert told == [
-        fake_reward(Conversation(tuple(reward_messages("Q", 0, "A" * number)), ()), BIASES[models[number % 2]])
+        fake_reward(Conversation(tuple(answered("Q", 0, "A" * number)), ()), BIASES[models[number % 2]])
         for number in range(8)
     ]
     for model in models:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dt2it_ray.data.chat import REWARD_SYSTEM, reward_messages
+from dt2it_ray.data.chat import answered
 from dt2it_ray.models.protocols import Conversation
 from dt2it_ray.serving.conversations import conversations_of
 from dt2it_ray.serving.protocol import parse_request
@@ -29,15 +29,8 @@ def refused(limits: Limits | None = None, **fields: Any) -> Refusal:
 @pytest.mark.parametrize(("text", "reply"), [("What is this?", "A cat."), ("这是什么？", "A cat.")])
 def test_a_conversation_equals_what_the_run_scored(text: str, reply: str) -> None:
     [conversation] = convert(conversations=[chat(text, reply, data_url(RED), data_url(BLUE))])
-    assert list(conversation.messages) == reward_messages(text, 2, reply)
+    assert list(conversation.messages) == answered(text, 2, reply)
     assert conversation.images == (RED, BLUE)
-
-
-def test_the_language_of_the_last_question_chooses_the_system_prompt() -> None:
-    turns = [question("Hello"), answer("Hi"), question("你好"), answer("Hi")]
-    [conversation] = convert(conversations=[{"messages": turns}])
-    assert conversation.messages[0] == {"role": "system", "content": REWARD_SYSTEM["zh"]}
-    assert [turn["role"] for turn in conversation.messages] == ["system", "user", "assistant", "user", "assistant"]
 
 
 def test_a_system_prompt_of_the_client_is_kept() -> None:
@@ -50,7 +43,7 @@ def test_a_system_prompt_of_the_client_is_kept() -> None:
 def test_images_stay_where_the_client_put_them() -> None:
     parts = [{"type": "text", "text": "first"}, image_part(data_url(BLUE)), {"type": "text", "text": "last"}]
     [conversation] = convert(prompt=[{"role": "user", "content": parts}], answers=["A"])
-    kinds = [part["type"] for part in conversation.messages[1]["content"]]
+    kinds = [part["type"] for part in conversation.messages[0]["content"]]
     assert kinds == ["text", "image", "text"]
     assert conversation.images == (BLUE,)
 
@@ -108,6 +101,7 @@ def test_a_broken_image_is_named(url: str) -> None:
         (Limits(max_conversations=1), {"prompt": [question("Q")], "answers": ["A", "B"]}, "too_many_conversations"),
         (Limits(max_images=1), {"conversations": [chat("Q", "A", *[data_url(RED)] * 2)]}, "too_many_images"),
         (Limits(max_image_pixels=15), {"conversations": [chat("Q", "A", data_url(RED))]}, "image_too_large"),
+        (Limits(max_request_pixels=31), {"conversations": [chat("Q", "A", *[data_url(RED)] * 2)]}, "too_many_pixels"),
         (Limits(max_characters=2), {"conversations": [chat("Q", "AB")]}, "too_many_characters"),
         (Limits(max_characters=2), {"prompt": [question("Q")], "answers": ["A", "AB"]}, "too_many_characters"),
     ],

@@ -68,4 +68,10 @@ def test_a_failing_model_leaves_the_others_alone(folders: dict[str, str]) -> Non
     shelf = Shelf({**folders, "missing": "/nowhere"}, FakeScorer, room=3)
     readings = score_by_model(shelf, [("m0", EXPLODES), ("m1", A), ("missing", A), ("m0", A)])
     assert readings[1] == ("fingerprint-of-m1", fake_reward(A, 10))
-    assert [type(readings[place]) for place in (0, 2, 3)] == [RuntimeError, FileNotFoundError, RuntimeError]
+    assert [type(readings[place]) for place in (0, 2)] == [RuntimeError, FileNotFoundError]
+
+
+def test_a_conversation_that_makes_a_model_fail_leaves_its_neighbours_alone(folders: dict[str, str]) -> None:
+    readings = score_by_model(Shelf(folders, FakeScorer, room=3), [("m0", A), ("m0", EXPLODES), ("m0", B)])
+    assert [readings[0], readings[2]] == [("fingerprint-of-m0", fake_reward(each, 0)) for each in (A, B)]
+    assert isinstance(readings[1], RuntimeError)
