@@ -1,5 +1,6 @@
 """The `dt2it` command: parses what was typed, calls the pipeline, turns failures into one message and an exit code."""
 
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -75,20 +76,10 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
 ) -> None:
     """Serve every reward model of a run over HTTP until interrupted."""
-    from dt2it_ray.engine.session import ray_session
-    from dt2it_ray.pipeline.models import models_of
-    from dt2it_ray.pipeline.run_record import read_run
-    from dt2it_ray.serving.app import serve_forever
-    from dt2it_ray.serving.settings import ServeSettings
-    from dt2it_ray.settings import parse_settings
+    from dt2it_ray.pipeline.serve_run import serve_run
     from dt2it_ray.store.files import Folder
 
-    folder = Folder(run)
-    wanted = {"host": host, "port": port, "score": read_run(folder).settings.get("score", {})}
-    settings = parse_settings(ServeSettings, wanted, where="dt2it serve")
-    models = models_of(folder)
-    with ray_session():
-        serve_forever(models, settings)
+    serve_run(Folder(run), None, [f"host={json.dumps(host)}", f"port={port}"])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,7 +1,7 @@
 """How settings are declared, read from YAML and overridden with `key=value`."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,14 +20,21 @@ class Settings(BaseModel):
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
-def load_settings(kind: type[SettingsT], path: str | Path | None, overrides: Iterable[str] = ()) -> SettingsT:
+def load_settings(
+    kind: type[SettingsT],
+    path: str | Path | None,
+    overrides: Iterable[str] = (),
+    defaults: Mapping[str, Any] | None = None,
+) -> SettingsT:
     """Settings of `kind` from a YAML file, or its defaults, with `key=value` overrides (dotted keys, YAML values).
+
+    `defaults` stand behind what the file says.
 
     Raises:
         ConfigError: the file is missing or not YAML, an override has no `=`, a key is unknown (the nearest valid
             key is named) or a value is out of range.
     """
-    tree = {} if path is None else _read_yaml(Path(path))
+    tree = _merged(defaults or {}, {} if path is None else _read_yaml(Path(path)))
     for override in overrides:
         _apply_override(tree, override)
     return parse_settings(kind, tree, where="the command line" if path is None else str(path))
@@ -40,6 +47,15 @@ def parse_settings(kind: type[SettingsT], tree: dict[str, Any], where: str) -> S
     except ValidationError as error:
         problems = "\n".join(f"  {_explain(kind, problem)}" for problem in error.errors())
         raise ConfigError(f"{where} does not fit {kind.__name__}:\n{problems}") from None
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Both trees as one; where both have a value, that of `above`."""
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merged(merged[key], value) if both else value
+    return merged
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -1,16 +1,10 @@
 """Serve every reward model of a run until interrupted: `python jobs/serve.py RUN [--config FILE] [port=8001 ...]`."""
 
 import argparse
-import json
 import sys
 
-from dt2it_ray.engine.session import ray_session
 from dt2it_ray.errors import Dt2itError
-from dt2it_ray.pipeline.models import models_of
-from dt2it_ray.pipeline.run_record import read_run
-from dt2it_ray.serving.app import serve_forever
-from dt2it_ray.serving.settings import ServeSettings
-from dt2it_ray.settings import load_settings
+from dt2it_ray.pipeline.serve_run import serve_run
 from dt2it_ray.store.files import Folder
 
 
@@ -22,13 +16,7 @@ def main() -> int:
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings that replace the file's")
     typed = parser.parse_args()
     try:
-        run = Folder(typed.run)
-        as_scored = json.dumps(read_run(run).settings.get("score", {}))
-        overrides = [f"score={as_scored}", *typed.overrides]
-        settings = load_settings(ServeSettings, typed.config, overrides)
-        models = models_of(run)
-        with ray_session():
-            serve_forever(models, settings)
+        serve_run(Folder(typed.run), typed.config, typed.overrides)
     except Dt2itError as error:
         print(f"serve: {error}", file=sys.stderr)
         return error.exit_code

@@ -68,3 +68,11 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_settings_cannot_be_changed_afterwards() -> None:
     with pytest.raises(ValidationError):
         Flip().share = 0.1  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_the_file_stands_before_the_defaults_and_overrides_before_both(config: Path) -> None:
+    defaults = {"iterations": 7, "flip": {"share": 0.1}}
+    assert load_settings(Run, None, defaults=defaults) == Run(iterations=7, flip=Flip(share=0.1))
+    assert load_settings(Run, config, defaults=defaults) == Run(iterations=3, flip=Flip(share=0.25))
+    assert load_settings(Run, config, ["flip.share=0.5"], defaults).flip.share == 0.5
+    assert defaults == {"iterations": 7, "flip": {"share": 0.1}}

@@ -8,6 +8,13 @@ from dt2it_ray.models.model_settings import CollateSettings
 from dt2it_ray.settings import Settings
 
 
+class TrainCollateSettings(CollateSettings):
+    """Limits in training, where images are smaller than in evaluation (arXiv 2604.19544)."""
+
+    image_max_pixels: int | None = Field(default=268_324, ge=1)
+    """Larger images are shrunk to this many pixels."""
+
+
 class TrainSettings(Settings):
     """How a reward model is trained. Defaults are those of arXiv 2604.19544 where it names them.
 
@@ -39,5 +46,5 @@ class TrainSettings(Settings):
     """What turns the last hidden state into a reward."""
     seed: int = 0
     """Draws the new head and the order of the pairs."""
-    collate: CollateSettings = CollateSettings(image_max_pixels=268_324)
+    collate: TrainCollateSettings = TrainCollateSettings()
     """Token and pixel limits."""

@@ -5,55 +5,18 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
-ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, str(ROOT / "jobs" / "iterate.py"), "--config", str(ROOT / "jobs" / "configs" / "smoke.yaml")]
-LIMIT_S = 280
+from dt2it_ray.models.train_log import TRAINING_LOG, read_training_log
+from tests.loop.runs import COMMAND, LIMIT_S, hashes_of, rows_of, run_loop, summary_of
+
+CHECKPOINT_EVERY = 4
+"""As in smoke.yaml."""
 
 pytestmark = [pytest.mark.loop, pytest.mark.timeout(2 * LIMIT_S)]
-
-
-def run_loop(root: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, f"root={root}", *overrides], capture_output=True, text=True, timeout=LIMIT_S, check=False
-    )
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An undisturbed run."""
-    root = tmp_path_factory.mktemp("runs")
-    told = run_loop(root)
-    assert told.returncode == 0, told.stderr
-    return root / "smoke"
-
-
-def summary_of(run: Path) -> dict:
-    return json.loads((run / "summary.json").read_text())
-
-
-def rows_of(run: Path, step: str) -> list[dict]:
-    """Rows of a step as its manifest lists them."""
-    manifest = json.loads((run / step / "manifest.json").read_text())
-    parts = [run / step / manifest["fingerprint"] / file["name"] for file in manifest["files"]]
-    return [row for part in parts for row in pq.read_table(part).to_pylist()]
-
-
-def hashes_of(run: Path) -> dict[str, str]:
-    """sha256 by file of every sealed table and all weights, as the manifests list them."""
-    manifests = [json.loads(path.read_text()) for path in sorted(run.rglob("manifest.json"))]
-    return {
-        f"{manifest['step']}/{file['name']}": file["sha256"]
-        for manifest in manifests
-        for file in manifest["files"]
-        if file["name"].endswith((".parquet", ".safetensors"))
-    }
 
 
 def test_the_summary_has_what_outside_checks_read(finished: Path) -> None:
@@ -126,26 +89,36 @@ def test_a_run_whose_driver_is_killed_goes_on_and_ends_with_the_same_bytes(finis
     driver = subprocess.Popen(
         [*COMMAND, f"root={tmp_path}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    wait_for(tmp_path / "smoke" / "iter-00" / "train", "checkpoint", driver)
+    folder = tmp_path / "smoke" / "iter-00" / "train"
+    wait_for_steps(folder, CHECKPOINT_EVERY + 1, driver)
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
+    taken = training_log(folder)[:CHECKPOINT_EVERY]
     done = {path: path.stat().st_mtime_ns for path in (tmp_path / "smoke").rglob("manifest.json")}
     assert done
     told = run_loop(tmp_path)
     assert told.returncode == 0, told.stderr
     assert all(path.stat().st_mtime_ns == changed for path, changed in done.items())
     assert hashes_of(tmp_path / "smoke") == hashes_of(finished)
+    # Their seconds would differ if the steps before the checkpoint had been taken again.
+    assert training_log(folder)[:CHECKPOINT_EVERY] == taken
 
 
-def wait_for(folder: Path, part_of_name: str, process: subprocess.Popen) -> None:
-    """Until a file or folder with this part in its name is under `folder`."""
+def wait_for_steps(train: Path, steps: int, process: subprocess.Popen) -> None:
+    """Until a training has taken so many steps."""
     until = time.monotonic() + LIMIT_S
     while time.monotonic() < until:
-        if any(part_of_name in str(path.relative_to(folder)) for path in folder.rglob("*")):
+        if len(training_log(train)) >= steps:
             return
         assert process.poll() is None, "the run ended before it could be disturbed"
-        time.sleep(0.05)
-    raise AssertionError(f"nothing called {part_of_name} came up in {folder}")
+        time.sleep(0.02)
+    raise AssertionError(f"no {steps} steps in {train}")
+
+
+def training_log(train: Path) -> list[dict]:
+    """The steps that the log of a train step tells of."""
+    logs = list(train.glob(f"*/{TRAINING_LOG}"))
+    return read_training_log(str(logs[0].parent)) if logs else []
 
 
 def test_other_workers_and_batch_sizes_give_the_same_bytes(finished: Path, tmp_path: Path) -> None:

@@ -29,15 +29,18 @@ class Batch:
 
 
 class LessonChunks(Dataset):
-    """Chunk number -> list of batches of lessons of similar length. A pure function of the seed and the number."""
+    """(chunk number, doubt, whether they are drills) -> batches of lessons of similar length.
+
+    A pure function of these and the seed.
+    """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, seed: int, chunk_lessons: int, batch_lessons: int) -> None:
         self.tokenizer, self.seed = tokenizer, seed
         self.chunk_lessons, self.batch_lessons = chunk_lessons, batch_lessons
 
-    def __getitem__(self, place: tuple[int, float]) -> list[Batch]:
-        number, doubt = place
-        lessons = [lesson(f"{self.seed} {number} {index}", doubt) for index in range(self.chunk_lessons)]
+    def __getitem__(self, place: tuple[int, float, bool]) -> list[Batch]:
+        number, doubt, drill = place
+        lessons = [lesson(f"{self.seed} {number} {index}", doubt, drill) for index in range(self.chunk_lessons)]
         encoded = encode_lessons(self.tokenizer, lessons)
         order = sorted(range(len(lessons)), key=lambda index: len(encoded[index][0]))
         starts = list(range(0, len(order), self.batch_lessons))

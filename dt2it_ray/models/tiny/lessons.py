@@ -8,8 +8,9 @@ from dt2it_ray.data.scenes.answers import STYLES, pick_extras, write_answer
 from dt2it_ray.data.scenes.captions import CAPTION_REQUESTS, caption
 from dt2it_ray.data.scenes.grading import grade
 from dt2it_ray.data.scenes.questions import Question, sample_questions
-from dt2it_ray.data.scenes.scene import Scene, drawer, sample_scene
+from dt2it_ray.data.scenes.scene import PLACES, Scene, Thing, drawer, sample_scene
 from dt2it_ray.data.scenes.t2i import t2i_pair
+from dt2it_ray.data.scenes.wording import name
 from dt2it_ray.data.t2i_wording import FIRST_BETTER, SECOND_BETTER, comparison_question
 
 CHINESE_SHARE = 0.28
@@ -18,6 +19,14 @@ SYSTEM_SHARE = 0.4
 CHECK_SHARE = 0.5
 """Part of the answers that are not learned but checked: the next user turn asks whether they are right."""
 QUESTIONS = 3
+DRILL_QUESTIONS = 4
+DRILL_CHECK_SHARE = 0.35
+"""In drills, where answers are a few words or a list, so that nearly every learned token tells of the picture."""
+LIST_REQUESTS = {
+    "en": ("What is at each place?", "At which place is each thing?"),
+    "zh": ("每个位置有什么？", "每个东西在哪里？"),
+}
+"""Lists by place, in reading order, and by thing, in any order."""
 WEIGHTS = {"existence": 3.0, "position": 2.0, "word": 1.5}
 """How much likelier a question of a family is asked than one of the others. To say whether something is there means
 to compare words with a picture, which is what a reward model does, and it is learned late."""
@@ -49,9 +58,9 @@ class Lesson:
     turns: tuple[Turn, ...]
 
 
-def lesson(seed: int | str, doubt: float) -> Lesson:
+def lesson(seed: int | str, doubt: float, drill: bool = False) -> Lesson:
     """The lesson of a seed. `doubt` is the part of the learned answers that are wrong on purpose, so that sampling
-    from the model gives wrong answers about as often."""
+    from the model gives wrong answers about as often. A drill has more questions with the shortest of answers."""
     draw = drawer("lesson", seed)
     language = "zh" if draw.random() < CHINESE_SHARE else "en"
     system = [Turn("system", REWARD_SYSTEM[language])] if draw.random() < SYSTEM_SHARE else []
@@ -59,15 +68,49 @@ def lesson(seed: int | str, doubt: float) -> Lesson:
         scenes, turns = _two_image_turns(seed, language, draw)
     else:
         scene = sample_scene(f"lesson {seed}")
-        scenes, turns = (scene,), _question_turns(scene, seed, language, doubt, draw)
+        make_turns = _drill_turns if drill else _lesson_turns
+        scenes, turns = (scene,), make_turns(scene, seed, language, doubt, draw)
     return Lesson(scenes, (*system, *turns))
 
 
-def _question_turns(scene: Scene, seed: int | str, language: str, doubt: float, draw: random.Random) -> list[Turn]:
+def _drill_turns(scene: Scene, seed: int | str, language: str, doubt: float, draw: random.Random) -> list[Turn]:
+    turns = _list_turns(scene, seed, language, draw)
+    for place, question in enumerate(_pick_questions(scene, seed, language, DRILL_QUESTIONS, draw)):
+        checked = draw.random() < DRILL_CHECK_SHARE
+        right = not checked or draw.random() < 0.5
+        value = question.value if right else draw.choice(question.false_values)
+        answer = write_answer(scene, question, value, "terse", language, seed=f"{seed} {place}")
+        turns += [Turn("user", question.text), Turn("assistant", answer, learned=not checked)]
+        turns += _check_turns(right, language, draw) if checked else []
+    return turns
+
+
+def _list_turns(scene: Scene, seed: int | str, language: str, draw: random.Random) -> list[Turn]:
+    """Everything in the picture with its place; the caption of a chart."""
+    if scene.bars:
+        request, listed = draw.choice(CAPTION_REQUESTS[language]), caption(scene, language, seed)
+        return [Turn("user", request), Turn("assistant", listed, learned=True)]
+    by_thing = draw.random() < 0.5
+    things = [_in_place(thing, language, by_thing) for thing in scene.things]
+    if by_thing:
+        draw.shuffle(things)
+    comma, stop = (", ", ".") if language == "en" else ("，", "。")
+    listed = comma.join(things) + stop
+    return [Turn("user", LIST_REQUESTS[language][by_thing]), Turn("assistant", listed, learned=True)]
+
+
+def _in_place(thing: Thing, language: str, by_thing: bool) -> str:
+    gap = " " if language == "en" else ""
+    what = gap.join((name(thing.colour, language), name(thing.shape, language)))
+    where = name(PLACES[thing.cell], language)
+    return f"{what}: {where}" if by_thing else f"{where}: {what}"
+
+
+def _lesson_turns(scene: Scene, seed: int | str, language: str, doubt: float, draw: random.Random) -> list[Turn]:
     """Questions with answers, some checked, and mostly one caption somewhere between them."""
     parts = [
         _answer_turns(scene, question, f"{seed} {place}", doubt, draw)
-        for place, question in enumerate(_pick_questions(scene, seed, language, draw))
+        for place, question in enumerate(_pick_questions(scene, seed, language, QUESTIONS, draw))
     ]
     if draw.random() < 0.5:
         request = draw.choice(CAPTION_REQUESTS[language])
@@ -76,12 +119,12 @@ def _question_turns(scene: Scene, seed: int | str, language: str, doubt: float, 
     return [turn for part in parts for turn in part]
 
 
-def _pick_questions(scene: Scene, seed: int | str, language: str, draw: random.Random) -> list[Question]:
+def _pick_questions(scene: Scene, seed: int | str, language: str, number: int, draw: random.Random) -> list[Question]:
     """Some of the questions that the scene allows, families of greater weight more often."""
-    asked = sample_questions(scene, seed, language, 4 * QUESTIONS)
+    asked = sample_questions(scene, seed, language, 4 * number)
     # Efraimidis and Spirakis: the largest of u ** (1 / weight) are a weighted sample without replacement.
     ranked = sorted(asked, key=lambda question: -(draw.random() ** (1 / WEIGHTS.get(question.family, 1.0))))
-    return ranked[:QUESTIONS]
+    return ranked[:number]
 
 
 def _answer_turns(scene: Scene, question: Question, seed: str, doubt: float, draw: random.Random) -> list[Turn]:

@@ -18,7 +18,7 @@ class Rates(Settings):
 
     learning_rate: float = Field(default=2e-3, gt=0)
     """Peak of AdamW on embeddings, norms and biases."""
-    matrix_learning_rate: float = Field(default=3e-3, gt=0)
+    matrix_learning_rate: float = Field(default=2e-3, gt=0)
     """Peak of Muon on all other matrices, on AdamW's scale (arXiv 2502.16982)."""
     warmup: float = Field(default=0.03, ge=0, lt=1)
     """Part of the steps over which the rates rise; then they fall to `FLOOR` by a cosine."""

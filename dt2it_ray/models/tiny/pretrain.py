@@ -45,6 +45,8 @@ class PretrainSettings(Settings):
     """Pictures in each of them."""
     sight_weight: float = Field(default=0.5, ge=0)
     """Weight of the loss of sight beside that of the lessons."""
+    drills: float = Field(default=0.6, ge=0, le=1)
+    """Part of the training, at its start, in which lessons are drills."""
     doubt: float = Field(default=0.15, ge=0, le=0.5)
     """Part of the answers that are wrong on purpose at the end, so that sampled candidates differ in truth."""
     doubt_from: float = Field(default=0.8, ge=0, le=1)
@@ -175,8 +177,11 @@ def _batches(
     """The batches of the training from step `first` on, in an order that does not depend on the number of loaders."""
     per_chunk = CHUNK_BATCHES * settings.batch_lessons
     chunks = -(-settings.steps() // CHUNK_BATCHES)
-    begin, doubtful = first // CHUNK_BATCHES, settings.doubt_from * chunks
-    plan = [(number, settings.doubt if number >= doubtful else 0.0) for number in range(begin, chunks)]
+    doubtful, drilled = settings.doubt_from * chunks, settings.drills * chunks
+    plan = [
+        (number, settings.doubt if number >= doubtful else 0.0, number < drilled)
+        for number in range(first // CHUNK_BATCHES, chunks)
+    ]
     lessons = LessonChunks(tokenizer, settings.seed, per_chunk, settings.batch_lessons)
     loader: Any = DataLoader(lessons, batch_size=None, sampler=plan, num_workers=loaders, collate_fn=_as_is)
     made = (batch for chunk in loader for batch in chunk)
