@@ -4,7 +4,6 @@ from dt2it_ray.data.chat import language_of
 
 FIRST_BETTER = "Image 1 is better than Image 2."
 SECOND_BETTER = "Image 2 is better than Image 1."
-EQUAL = "Both images are equally good."
 """The fixed answers, the same for captions in every language."""
 
 QUESTION = {

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from dt2it_ray.data.schema import DECISIONS, PAIRS
 from dt2it_ray.errors import StageFailed
 
-Normalisation = Literal["none", "zscore"]
+Normalisation = Literal["none", "rms"]
 
 VOTED = pa.schema(
     [
@@ -38,8 +38,8 @@ def vote_and_flip(
     """The pairs as a VOTED table sorted by id; `int(n * share)` of the n with a negative mean strength are flipped.
 
     `pairs` has the columns of PAIRS, each of `voters` those of SCORES. The most negative go first, ties by pair_id
-    (arXiv 2604.19544, step 1, with share 0.5). `zscore` divides each voter's strengths by their root mean square, so
-    that voters count alike: a z-score around zero, because a strength's sign is the voter's opinion and must stay.
+    (arXiv 2604.19544, step 1, with share 0.5). `rms` divides each voter's strengths by their root mean square, so
+    that voters count alike; their mean stays, because a strength's sign is the voter's opinion.
     A pair that some voter could not score has no strength and is not flipped. `flip_threshold` is the greatest
     strength that was flipped, null if none was.
 

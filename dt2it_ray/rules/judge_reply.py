@@ -39,11 +39,6 @@ class Reply:
     weights: tuple[float, ...]
     answers: tuple[AnswerReply, ...]
 
-    @property
-    def arithmetic_errors(self) -> int:
-        """How many answers have a stated overall that differs from the recomputed one."""
-        return sum(not answer.arithmetic_holds for answer in self.answers)
-
 
 class _Invalid(ValueError):
     """The reply breaks the form; the message says where."""

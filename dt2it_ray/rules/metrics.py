@@ -30,12 +30,6 @@ class Accuracy:
         """The same with half a point for a tie."""
         return (self.right + self.tied / 2) / self.pairs if self.pairs else None
 
-    @property
-    def accuracy_of_scored(self) -> float | None:
-        """Share of the scored pairs that are strictly right."""
-        scored = self.pairs - self.unscored
-        return self.right / scored if scored else None
-
 
 def credits_of(chosen: Scores, rejected: Scores) -> NDArray[np.float64]:
     """Per pair 1 if the chosen answer scores strictly higher at full precision, 0.5 for a tie, 0 if not, NaN if an

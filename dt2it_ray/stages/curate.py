@@ -20,7 +20,7 @@ class FlipSettings(Settings):
     share: float = Field(default=0.5, ge=0, le=1)
     """Part of the pairs with negative mean strength to flip, most negative first (arXiv 2604.19544: half)."""
     normalise: Normalisation = "none"
-    """`zscore` makes voters with different score scales count alike before they are averaged."""
+    """`rms` makes voters with different score scales count alike before they are averaged."""
 
 
 class DecideSettings(Settings):
@@ -43,10 +43,15 @@ class CurateSettings(Settings):
 
 def flip(tables: Mapping[str, pa.Table], settings: FlipSettings) -> Outcome:
     """Every noisy pair with the strength that each voter gives its label; the worst are marked as flipped."""
-    voters = [tables[name] for name in sorted(tables) if name.startswith("scores/")]
+    names = sorted((name for name in tables if name.startswith("scores/")), key=_voter_number)
+    voters = [tables[name] for name in names]
     voted = vote_and_flip(tables["pairs"], voters, settings.share, settings.normalise)
     negative = pc.sum(pc.less(voted["vote_strength"], 0)).as_py() or 0
     return Outcome(voted, metrics={"negative": negative, "flipped": pc.sum(voted["flipped_by_vote"]).as_py() or 0})
+
+
+def _voter_number(name: str) -> int:
+    return int(name.rpartition("-")[2])
 
 
 def take_voted(tables: Mapping[str, pa.Table], settings: NoSettings) -> Outcome:

@@ -47,7 +47,7 @@ def test_zero_strength_is_not_negative() -> None:
     assert flipped_of(vote_and_flip(numbered_pairs(2), [scores_with_strengths([0, 0])], share=1)) == []
 
 
-@given(STRENGTHS, STRENGTHS, st.sampled_from(["none", "zscore"]))
+@given(STRENGTHS, STRENGTHS, st.sampled_from(["none", "rms"]))
 @settings(max_examples=30, deadline=None)
 def test_order_of_rows_changes_nothing(first: list[float], second: list[float], normalise: str) -> None:
     count = min(len(first), len(second))
@@ -74,25 +74,25 @@ def test_swapped_pairs_have_opposite_strengths_and_end_in_the_same_direction_if_
     ]
 
 
-def test_zscore_makes_scales_comparable_and_keeps_signs() -> None:
+def test_rms_makes_scales_comparable_and_keeps_signs() -> None:
     loud, quiet = scores_with_strengths([100, -100, 100]), scores_with_strengths([-0.01, -0.02, 0.01])
     plain = vote_and_flip(numbered_pairs(3), [loud, quiet], share=1)
-    fair = vote_and_flip(numbered_pairs(3), [loud, quiet], share=1, normalise="zscore")
-    louder = vote_and_flip(numbered_pairs(3), [scores_with_strengths([1, -1, 1]), quiet], share=1, normalise="zscore")
+    fair = vote_and_flip(numbered_pairs(3), [loud, quiet], share=1, normalise="rms")
+    louder = vote_and_flip(numbered_pairs(3), [scores_with_strengths([1, -1, 1]), quiet], share=1, normalise="rms")
     assert plain["vote_strength"][0].as_py() == pytest.approx(49.995)
     assert fair["vote_strength"].to_pylist() == pytest.approx(louder["vote_strength"].to_pylist())
     signs = np.sign([pair[1] for pair in fair["voter_strengths"].to_pylist()])
     assert signs.tolist() == [-1, -1, 1]
 
 
-def test_zscore_of_a_voter_without_opinion_is_zero() -> None:
-    voted = vote_and_flip(numbered_pairs(2), [scores_with_strengths([0, 0])], normalise="zscore")
+def test_rms_of_a_voter_without_opinion_is_zero() -> None:
+    voted = vote_and_flip(numbered_pairs(2), [scores_with_strengths([0, 0])], normalise="rms")
     assert voted["vote_strength"].to_pylist() == [0, 0]
 
 
 def test_a_pair_without_a_score_is_not_flipped() -> None:
     voters = [scores_with_strengths([-1, -1]), score_table({"p00+": -1.0, "p00-": 0.0, "p01+": -9.0})]
-    voted = vote_and_flip(numbered_pairs(2), voters, share=1, normalise="zscore")
+    voted = vote_and_flip(numbered_pairs(2), voters, share=1, normalise="rms")
     assert voted["vote_strength"].to_pylist() == [-1, None]
     assert voted["voter_strengths"].to_pylist()[1] == [-1, None]
     assert flipped_of(voted) == ["p00"]

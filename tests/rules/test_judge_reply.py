@@ -55,7 +55,7 @@ def test_the_overall_is_recomputed_and_wrong_arithmetic_is_counted() -> None:
     reply = valid(json.dumps(form(answer(1, 8, stated=9.5), answer(2, 3, stated=3.01))))
     assert [each.overall for each in reply.answers] == [8, 3]
     assert [each.stated_overall for each in reply.answers] == [9.5, 3.01]
-    assert reply.arithmetic_errors == 1
+    assert [each.arithmetic_holds for each in reply.answers] == [False, True]
 
 
 @pytest.mark.parametrize("dress", ["```json\n%s\n```", "Here {is} my view: %s", "%s\n\nThat is all."])

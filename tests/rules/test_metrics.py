@@ -28,7 +28,7 @@ def test_right_wrong_tied_and_unscored_pairs() -> None:
     assert np.isnan(credits[3:]).all()
     figures = measure(credits)
     assert figures == Accuracy(pairs=5, right=1, tied=1, unscored=2)
-    assert (figures.accuracy, figures.accuracy_ties_half, figures.accuracy_of_scored) == (0.2, 0.3, 1 / 3)
+    assert (figures.accuracy, figures.accuracy_ties_half) == (0.2, 0.3)
 
 
 def test_the_smallest_difference_of_a_float_decides() -> None:
@@ -50,8 +50,7 @@ def test_a_broken_score_is_an_error_with_its_row(score: float) -> None:
 
 def test_no_pairs_have_no_figures() -> None:
     nothing = measure(NONE)
-    assert (nothing.accuracy, nothing.accuracy_ties_half, nothing.accuracy_of_scored) == (None, None, None)
-    assert measure(credits_of([None], [1.0])).accuracy_of_scored is None
+    assert (nothing.accuracy, nothing.accuracy_ties_half) == (None, None)
     assert measure_by(NONE, []) == {}
     assert macro({}) is None
     assert acc_plus(NONE, []) is None

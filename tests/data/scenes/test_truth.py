@@ -5,7 +5,6 @@ from dt2it_ray.data.scenes.claims import Claim
 from dt2it_ray.data.scenes.prompts import draw_prompt
 from dt2it_ray.data.scenes.t2i import t2i_pair
 from dt2it_ray.data.scenes.truth import BETTER_IMAGE, CHOICES, Truth
-from dt2it_ray.data.t2i_wording import EQUAL
 from dt2it_ray.errors import InputError
 from dt2it_ray.rules.judge_reply import Reply, parse_reply
 
@@ -25,7 +24,7 @@ def test_truth_comes_back_from_json(seed: int) -> None:
 def test_two_image_truth_grades_the_fixed_answers() -> None:
     truth = Truth.from_json(choice("2").to_json())
     assert len(truth.scenes) == 2
-    mains = [truth.grade("", "en", text).main for text in (CHOICES["2"], CHOICES["1"], EQUAL)]
+    mains = [truth.grade("", "en", text).main for text in (CHOICES["2"], CHOICES["1"], "Both images are equally good.")]
     assert mains == ["right", "wrong", "missing"]
     assert truth.grade("", "en", f"{CHOICES['1']} {CHOICES['2']}").main == "wrong"
 
