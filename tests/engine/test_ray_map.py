@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from dt2it_ray.errors import StageFailed
+from dt2it_ray.errors import Dt2itError, StageFailed
 from dt2it_ray.pipeline.run_step import run_step
 from dt2it_ray.store.files import Folder
 from tests.engine.toy import double_step, index_step, reporter
@@ -47,3 +47,20 @@ def test_a_damaged_part_is_named_through_ray(ray_session: None, tmp_path: Path) 
     run.write(path, run.read(path)[:100])
     with pytest.raises(StageFailed, match=r"00002\.parquet.*damaged"):
         run_step(double_step(rows, "ray"), run, reporter())
+
+
+def test_a_stage_that_cannot_start_is_one_message(ray_session: None, tmp_path: Path) -> None:
+    run, rows = Folder(str(tmp_path)), index_step()
+    run_step(rows, run, reporter())
+    with pytest.raises(StageFailed, match=r"^step double cannot start: RuntimeError: the model is broken$"):
+        run_step(double_step(rows, "ray", unbuildable=True), run, reporter())
+
+
+@pytest.mark.parametrize("blocked", ["pieces", "seals"])
+def test_an_output_that_cannot_be_written_is_one_message(ray_session: None, tmp_path: Path, blocked: str) -> None:
+    run, rows = Folder(str(tmp_path)), index_step()
+    run_step(rows, run, reporter())
+    double = double_step(rows, "ray")
+    run.write(f"double/{double.fingerprint}/{blocked}", b"a file where a folder should be")
+    with pytest.raises(Dt2itError, match=r"^cannot write .*double.*writable"):
+        run_step(double, run, reporter())

@@ -34,6 +34,7 @@ class Doubling(Settings):
     die_at: int = -1
     died: str = ""
     lose: bool = False
+    unbuildable: bool = False
 
 
 class Silent:
@@ -57,6 +58,9 @@ def list_numbers(tables: Mapping[str, pa.Table], settings: Count) -> Outcome:
 
 
 def build_doubling(settings: Doubling, place: Workplace):
+    if settings.unbuildable:
+        raise RuntimeError("the model is broken")
+
     def double(batch: pa.Table) -> Outcome:
         numbers = batch["n"].to_pylist()
         if settings.raise_at in numbers:
@@ -76,10 +80,35 @@ def build_sum(settings: Count, place: Workplace):
     return lambda batch: Outcome(pa.table({"id": batch["id"], "double": pc.add(batch["n"], batch["double"])}))
 
 
+def build_remainders(settings: Count, place: Workplace):
+    def remainders(batch: pa.Table) -> Outcome:
+        keys = [f"{number % settings.n:06d}" for number in batch["n"].to_pylist()]
+        return Outcome(pa.table({"id": keys, "parent": batch["id"]}))
+
+    return remainders
+
+
 INDEX = GatherStage(name="index", version=1, reads={}, writes=NUMBERS, decide=list_numbers)
 DOUBLE = MapStage(name="double", version=1, reads=NUMBERS, writes=DOUBLES, build=build_doubling)
 SUM = MapStage(
     name="sum", version=1, reads=pa.schema([*NUMBERS, DOUBLES.field("double")]), writes=DOUBLES, build=build_sum
+)
+
+
+REMAINDERS = MapStage(
+    name="remainders",
+    version=1,
+    reads=NUMBERS,
+    writes=pa.schema([("id", pa.string()), ("parent", pa.string())]),
+    build=build_remainders,
+    per="parent",
+)
+COUNT_ALL = GatherStage(
+    name="count",
+    version=1,
+    reads={"rows": pa.schema([("id", pa.string())])},
+    writes=NUMBERS,
+    decide=lambda tables, _: Outcome(pa.table({"id": ["all"], "n": [tables["rows"].num_rows]}, schema=NUMBERS)),
 )
 
 

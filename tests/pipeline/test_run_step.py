@@ -10,7 +10,7 @@ from dt2it_ray.pipeline.step_files import read_rows
 from dt2it_ray.pipeline.step_state import State, step_state
 from dt2it_ray.stages.stage import Placement, Step
 from dt2it_ray.store.files import Folder
-from tests.engine.toy import SUM, Count, Silent, double_step, index_step, reporter
+from tests.engine.toy import COUNT_ALL, REMAINDERS, SUM, Count, Silent, double_step, index_step, reporter
 
 
 @pytest.fixture
@@ -74,8 +74,9 @@ def test_only_unsealed_parts_run_again(run: Folder) -> None:
     run.delete("double/manifest.json")
     run.delete(f"double/{double.fingerprint}/seals/00001.parquet.json")
     assert step_state(double, run) == State.RESUME
-    run_step(double, run, heard)
+    manifest = run_step(double, run, heard)
     assert heard.started == [("double", 1000, 700)]
+    assert manifest.provenance["rows_before"] == 700
     assert files(run, double) == undisturbed
 
 
@@ -161,3 +162,25 @@ def test_no_rows_at_all_make_an_empty_part(run: Folder) -> None:
     manifest = run_step(double_step(rows), run, reporter())
     assert [file.rows for file in manifest.files] == [0]
     assert isinstance(read_rows(run, manifest), pa.Table)
+
+
+def test_a_stage_that_cannot_start_says_why(run: Folder) -> None:
+    rows = index_step()
+    do(run, rows)
+    with pytest.raises(StageFailed, match=r"^step double cannot start: RuntimeError: the model is broken$"):
+        do(run, double_step(rows, unbuildable=True))
+
+
+@pytest.mark.parametrize(("divisor", "doubled"), [(1000, False), (300, True)])
+def test_a_key_that_stands_in_two_parts_is_refused_where_all_parts_meet(
+    run: Folder, divisor: int, doubled: bool
+) -> None:
+    rows = index_step()
+    cut = Step(name="cut", stage=REMAINDERS, settings=Count(n=divisor), inputs={"rows": rows})
+    count = Step(name="count", stage=COUNT_ALL, settings=Count(), inputs={"rows": cut})
+    do(run, rows, cut)
+    if not doubled:
+        assert read_rows(run, run_step(count, run, reporter()))["n"].to_pylist() == [1000]
+        return
+    with pytest.raises(StageFailed, match=r"step cut, read by step count, have the key id = '000000'"):
+        do(run, count)

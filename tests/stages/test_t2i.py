@@ -70,3 +70,10 @@ def test_a_row_with_a_broken_or_a_missing_image_is_refused() -> None:
     assert outcome.dropped["key"].to_pylist() == ["toy-000", "toy-001"]
     assert outcome.dropped["reason"].to_pylist() == ["image_undecodable", "image_missing"]
     assert outcome.rows.to_pylist() == [{"prompt_id": "toy-002", "source": "toy"}]
+
+
+def test_positions_are_balanced_over_the_rows_that_are_sound() -> None:
+    table = rows(9).to_pylist()
+    table[4]["images"][0]["bytes"] = b"no image"
+    sound = CHECK.build(NoSettings(), Workplace())(pa.Table.from_pylist(table, schema=T2I_ROWS)).rows
+    assert assign_sides({"rows": sound}, SideSettings()).metrics == {"rows": 8, "chosen_first": 4}

@@ -91,3 +91,12 @@ def _fail_half_way(folder: Folder) -> None:
     with folder.replacing("note") as stream:
         stream.write(b"half of the new")
         raise RuntimeError
+
+
+def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path / "run"))
+    with folder.held("lock"), pytest.raises(StoreError, match=r"another process is at work in .*run"):
+        with folder.held("lock"):
+            raise AssertionError("both hold it")
+    with folder.held("lock"):
+        pass
