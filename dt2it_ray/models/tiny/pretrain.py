@@ -27,6 +27,8 @@ CHUNK_BATCHES = 16
 
 STATE_EVERY = 100
 """Steps between two writings of the state that a stopped training goes on from."""
+TOKEN_LENGTH = 4.0
+"""Of image tokens when the lessons begin; word embeddings grow to about half of it."""
 PLACE_SCALE = 0.1
 """Standard deviation of the first position embeddings of image patches."""
 
@@ -39,12 +41,10 @@ class PretrainSettings(Settings):
     """Conversations shown, each once."""
     batch_lessons: int = Field(default=32, ge=1)
     rates: Rates = Rates()
-    sight_batches: int = Field(default=500, ge=0)
+    sight_batches: int = Field(default=700, ge=0)
     """Batches of pictures that the vision part is taught on beforehand."""
     sight_images: int = Field(default=64, ge=1)
     """Pictures in each of them."""
-    sight_weight: float = Field(default=0.5, ge=0)
-    """Weight of the loss of sight beside that of the lessons."""
     drills: float = Field(default=0.6, ge=0, le=1)
     """Part of the training, at its start, in which lessons are drills."""
     doubt: float = Field(default=0.15, ge=0, le=0.5)
@@ -80,15 +80,16 @@ def pretrain(
     """
     torch.manual_seed(settings.seed)
     pupil = Pupil(tokenizer).to(device)
-    optimizer = pupil.optimizer(settings.rates, settings.steps())
+    optimizer = pupil.optimizer(pupil.model.model.language_model, settings.rates, settings.steps())
     resumed = _resume(state, settings, pupil, optimizer)
     if resumed is None:
         _teach_sight(pupil, settings, device, loaders)
+    pupil.vision.requires_grad_(False)
     first, smooth = resumed or (0, math.log(len(tokenizer)))
     for step, batch in enumerate(_batches(settings, tokenizer, loaders, first), start=first):
         with torch.autocast(device, torch.bfloat16):
-            loss, sight_loss = pupil.lesson_losses(batch, device)
-        (loss + settings.sight_weight * sight_loss).backward()
+            loss = pupil.lesson_loss(batch, device)
+        loss.backward()
         optimizer.step(step)
         smooth = 0.98 * smooth + 0.02 * loss.item()
         watch(step + 1, smooth, pupil.model)
@@ -104,23 +105,35 @@ class Pupil(torch.nn.Module):
         super().__init__()
         self.model: Any = Qwen3VLForConditionalGeneration(tiny_config(tokenizer))
         self.vision: Any = self.model.model.visual
-        self.sight = Sight(self.vision.config.out_hidden_size)
+        self.mergers = [self.vision.merger, *self.vision.deepstack_merger_list]
+        self.sights = torch.nn.ModuleList(Sight(self.vision.config.out_hidden_size) for _ in self.mergers)
         # At transformers' 0.02 the places of patches drown in their colours.
         torch.nn.init.normal_(self.vision.pos_embed.weight, std=PLACE_SCALE)
 
-    def optimizer(self, rates: Rates, steps: int) -> Optimizer:
-        """An optimizer of all weights; those without a gradient stay as they are."""
-        return Optimizer(self, [self.model.get_input_embeddings().weight, self.vision.pos_embed.weight], rates, steps)
+    def optimizer(self, part: torch.nn.Module, rates: Rates, steps: int) -> Optimizer:
+        """An optimizer of a part of the pupil."""
+        return Optimizer(part, [self.model.get_input_embeddings().weight, self.vision.pos_embed.weight], rates, steps)
 
-    def sight_loss(self, views: Views, device: str) -> torch.Tensor:
+    def look(self, views: Views) -> list[torch.Tensor]:
+        """[tokens, hidden] of every merger, that of the last layer first."""
+        seen = self.vision(views.pixels, grid_thw=views.grids)
+        return [seen.pooler_output, *seen.deepstack_features]
+
+    def sight_loss(self, views: Views) -> torch.Tensor:
         """How badly image tokens tell what they show."""
-        tokens = self.vision(views.pixels.to(device), grid_thw=views.grids.to(device)).pooler_output
-        return self.sight.loss(tokens, views.labels.to(device))
+        losses = [sight.loss(tokens, views) for sight, tokens in zip(self.sights, self.look(views), strict=True)]
+        return torch.stack(losses).sum()
 
-    def lesson_losses(self, batch: Batch, device: str) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean cross-entropy of the learned tokens, and `sight_loss` of the lessons' pictures."""
-        seen: list[torch.Tensor] = []
-        hook = self.vision.register_forward_hook(lambda _, __, made: seen.append(made.pooler_output))
+    @torch.no_grad()
+    def settle(self, views: Views) -> None:
+        """Give image tokens the length `TOKEN_LENGTH`, so that what the language model adds to them counts."""
+        for merger, tokens in zip(self.mergers, self.look(views), strict=True):
+            scale = TOKEN_LENGTH / tokens.float().norm(dim=-1).mean()
+            merger.linear_fc2.weight.mul_(scale)
+            merger.linear_fc2.bias.mul_(scale)
+
+    def lesson_loss(self, batch: Batch, device: str) -> torch.Tensor:
+        """Mean cross-entropy of the learned tokens."""
         hidden = self.model.model(
             input_ids=batch.ids.to(device),
             position_ids=batch.positions.to(device),
@@ -128,24 +141,25 @@ class Pupil(torch.nn.Module):
             image_grid_thw=batch.views.grids.to(device),
             use_cache=False,
         ).last_hidden_state
-        hook.remove()
         wanted = batch.labels[:, 1:].to(device)
         learned = wanted != NOT_LEARNED
         logits = self.model.lm_head(hidden[:, :-1][learned])
-        loss = torch.nn.functional.cross_entropy(logits.float(), wanted[learned])
-        return loss, self.sight.loss(seen[0], batch.views.labels.to(device))
+        return torch.nn.functional.cross_entropy(logits.float(), wanted[learned])
 
 
 def _teach_sight(pupil: Pupil, settings: PretrainSettings, device: str, loaders: int) -> None:
-    optimizer = pupil.optimizer(settings.rates, settings.sight_batches)
+    optimizer = pupil.optimizer(
+        torch.nn.ModuleList([pupil.vision, pupil.sights]), settings.rates, settings.sight_batches
+    )
     views = ViewBatches(settings.seed, settings.sight_images)
     numbers = range(settings.sight_batches)
     loader: Any = DataLoader(views, batch_size=None, sampler=numbers, num_workers=loaders, collate_fn=_as_is)
     for step, batch in enumerate(loader):
         with torch.autocast(device, torch.bfloat16):
-            loss = pupil.sight_loss(batch, device)
+            loss = pupil.sight_loss(batch.to(device))
         loss.backward()
         optimizer.step(step)
+    pupil.settle(views[0].to(device))
 
 
 def _save_state(state: Path, settings: PretrainSettings, pupil: Pupil, optimizer: Optimizer, place: Any) -> None:

@@ -1,19 +1,19 @@
 """What image tokens are asked apart from lessons: what stands in their cell, and what the whole picture holds.
 
-Each merged image token sees one of the nine cells. A linear head, thrown away afterwards, reads the answers from it:
-first alone, before any word is read, then beside the lessons, whose loss would let the vision part forget places. A
-language model that starts from such tokens learns in a few thousand steps to compare words with pictures, for which it
-would otherwise need many times as many.
+Each merged image token sees one of the nine cells. Linear heads, thrown away afterwards, read the answers from it
+before any word is taught; then the vision part is left as it is, because the loss of the lessons would let it forget
+places. A language model that starts from such tokens learns in a few thousand steps to compare words with pictures, for
+which it would otherwise need many times as many.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import torch
 from torch.utils.data import Dataset
 
 from dt2it_ray.data.scenes.scene import Scene, drawer, sample_scene
 from dt2it_ray.data.scenes.t2i import t2i_pair
-from dt2it_ray.models.tiny.views import CLASSES, Views, views_of
+from dt2it_ray.models.tiny.views import CLASSES, LETTERS, Views, views_of
 
 PAIR_SHARE = 0.25
 """Part of the pictures that come as the two of a text-to-image pair."""
@@ -40,17 +40,18 @@ class ViewBatches(Dataset):
 
 
 class Sight(torch.nn.Module):
-    """One linear head for all questions of `CLASSES`."""
+    """A linear head for all questions of `CLASSES` and one for `LETTERS`."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
         self.head = torch.nn.Linear(hidden, sum(CLASSES))
+        self.letters = torch.nn.Linear(hidden, len(LETTERS))
 
-    def forward(self, tokens: torch.Tensor) -> Sequence[torch.Tensor]:
-        """[tokens, hidden] -> [tokens, answers] for each question. The length of a token tells nothing."""
-        return self.head(torch.nn.functional.rms_norm(tokens.float(), tokens.shape[-1:])).split(CLASSES, dim=-1)
-
-    def loss(self, tokens: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Mean cross-entropy over tokens and questions; labels [tokens, questions]."""
-        columns = zip(self(tokens), labels.unbind(-1), strict=True)
-        return torch.stack([torch.nn.functional.cross_entropy(answer, right) for answer, right in columns]).mean()
+    def loss(self, tokens: torch.Tensor, views: Views) -> torch.Tensor:
+        """Mean cross-entropy of tokens [tokens, hidden] over questions. The length of a token tells nothing."""
+        directions = torch.nn.functional.rms_norm(tokens.float(), tokens.shape[-1:])
+        answers = self.head(directions).split(CLASSES, dim=-1)
+        columns = zip(answers, views.labels.unbind(-1), strict=True)
+        losses = [torch.nn.functional.cross_entropy(answer, right) for answer, right in columns]
+        spelled = torch.nn.functional.binary_cross_entropy_with_logits(self.letters(directions), views.letters)
+        return torch.stack([*losses, 5 * spelled]).mean()

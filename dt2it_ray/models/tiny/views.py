@@ -6,9 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from dt2it_ray.data.scenes.render import SIDE, render_pixels
+from dt2it_ray.data.scenes.render import CELL, SIDE, render_pixels
 from dt2it_ray.data.scenes.scene import COLOURS, MAX_HEIGHT, SHAPES, WORDS, Scene
 
+LETTERS = "".join(sorted(set("".join(WORDS))))
+LETTER_WIDTH = 18
+"""Pixels of a written letter with the gap behind it."""
 PATCH = 16
 MERGE = 2
 GRID = SIDE // PATCH
@@ -20,18 +23,27 @@ the picture, and the height of the bar of each colour. The first answer of all b
 
 @dataclass(frozen=True)
 class Views:
-    """Pictures with what each of their tokens is to tell: patches [n * 36, 1536] and labels [n * 9, questions]."""
+    """Pictures with what each of their tokens is to tell.
+
+    Shapes for n pictures: pixels [n * 36, 1536], grids [n, 3], labels [n * 9, questions], letters [n * 9, letters].
+    """
 
     pixels: torch.Tensor
     grids: torch.Tensor
     labels: torch.Tensor
+    letters: torch.Tensor
+
+    def to(self, device: str) -> "Views":
+        """The same on another device."""
+        return Views(*(tensor.to(device) for tensor in (self.pixels, self.grids, self.labels, self.letters)))
 
 
 def views_of(scenes: Sequence[Scene]) -> Views:
     """The rendered scenes."""
     grids = torch.tensor([[1, GRID, GRID]] * len(scenes))
     labels = np.concatenate([sight_labels(scene) for scene in scenes])
-    return Views(torch.from_numpy(patches(scenes)), grids, torch.from_numpy(labels))
+    letters = np.concatenate([letter_labels(scene) for scene in scenes])
+    return Views(torch.from_numpy(patches(scenes)), grids, torch.from_numpy(labels), torch.from_numpy(letters))
 
 
 def patches(scenes: Sequence[Scene]) -> np.ndarray:
@@ -54,4 +66,14 @@ def sight_labels(scene: Scene) -> np.ndarray:
         labels[:, 3] = WORDS.index(scene.word) + 1
     for bar in scene.bars:
         labels[:, 4 + COLOURS.index(bar.colour)] = bar.height
+    return labels
+
+
+def letter_labels(scene: Scene) -> np.ndarray:
+    """[9, letters] 1 for the letters of the word that lie in a cell, roughly: the word is centred in its row."""
+    labels = np.zeros((IMAGE_TOKENS, len(LETTERS)), np.float32)
+    width = LETTER_WIDTH * len(scene.word)
+    for place, letter in enumerate(scene.word):
+        middle = (SIDE - width) / 2 + LETTER_WIDTH * (place + 0.5)
+        labels[3 * scene.word_row + int(middle // CELL), LETTERS.index(letter)] = 1
     return labels

@@ -90,7 +90,7 @@ def test_sight_is_learned_from_tokens_of_any_length() -> None:
     losses = []
     for step in range(40):
         tokens = look(views.pixels.reshape(len(views.labels), -1))
-        loss = sight.loss(1000 * tokens, views.labels)
+        loss = sight.loss(1000 * tokens, views)
         loss.backward()
         optimizer.step(step)
         losses.append(loss.item())
