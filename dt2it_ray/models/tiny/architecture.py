@@ -71,7 +71,7 @@ def _text_config() -> dict:
         "tie_word_embeddings": True,
         "rope_parameters": {
             "rope_type": "default",
-            "rope_theta": 10000.0,
+            "rope_theta": 5_000_000.0,
             "mrope_section": [8, 4, 4],
             "mrope_interleaved": True,
         },

@@ -8,9 +8,9 @@ from dt2it_ray.data.scenes.answers import STYLES, pick_extras, write_answer
 from dt2it_ray.data.scenes.captions import CAPTION_REQUESTS, caption
 from dt2it_ray.data.scenes.grading import grade
 from dt2it_ray.data.scenes.questions import Question, sample_questions
-from dt2it_ray.data.scenes.scene import PLACES, Scene, Thing, drawer, sample_scene
+from dt2it_ray.data.scenes.scene import Scene, drawer, sample_scene
 from dt2it_ray.data.scenes.t2i import t2i_pair
-from dt2it_ray.data.scenes.wording import name
+from dt2it_ray.data.scenes.wording import bare_text
 from dt2it_ray.data.t2i_wording import FIRST_BETTER, SECOND_BETTER, comparison_question
 
 CHINESE_SHARE = 0.28
@@ -19,14 +19,7 @@ SYSTEM_SHARE = 0.4
 CHECK_SHARE = 0.5
 """Part of the answers that are not learned but checked: the next user turn asks whether they are right."""
 QUESTIONS = 3
-DRILL_QUESTIONS = 4
-DRILL_CHECK_SHARE = 0.35
-"""In drills, where answers are a few words or a list, so that nearly every learned token tells of the picture."""
-LIST_REQUESTS = {
-    "en": ("What is at each place?", "At which place is each thing?"),
-    "zh": ("每个位置有什么？", "每个东西在哪里？"),
-}
-"""Lists by place, in reading order, and by thing, in any order."""
+DRILL_QUESTIONS = 5
 WEIGHTS = {"existence": 3.0, "position": 2.0, "word": 1.5}
 """How much likelier a question of a family is asked than one of the others. To say whether something is there means
 to compare words with a picture, which is what a reward model does, and it is learned late."""
@@ -37,6 +30,7 @@ CHECKS = {
     "zh": ("对吗？", "这个回答正确吗？", "这个回答都对吗？"),
 }
 CHECK_ANSWERS = {"en": ("No.", "Yes."), "zh": ("不对。", "对。")}
+FULL_STOPS = {"en": ".", "zh": "。"}
 BETTER = (FIRST_BETTER, SECOND_BETTER)
 IMAGE_REQUESTS = {"en": "Describe image {number}.", "zh": "请描述第{number}张图片。"}
 
@@ -58,52 +52,34 @@ class Lesson:
     turns: tuple[Turn, ...]
 
 
-def lesson(seed: int | str, doubt: float, drill: bool = False) -> Lesson:
+def lesson(seed: int | str, doubt: float) -> Lesson:
     """The lesson of a seed. `doubt` is the part of the learned answers that are wrong on purpose, so that sampling
-    from the model gives wrong answers about as often. A drill has more questions with the shortest of answers."""
+    from the model gives wrong answers about as often."""
     draw = drawer("lesson", seed)
-    language = "zh" if draw.random() < CHINESE_SHARE else "en"
+    language = _draw_language(draw)
     system = [Turn("system", REWARD_SYSTEM[language])] if draw.random() < SYSTEM_SHARE else []
     if draw.random() < TWO_IMAGE_SHARE:
         scenes, turns = _two_image_turns(seed, language, draw)
     else:
         scene = sample_scene(f"lesson {seed}")
-        make_turns = _drill_turns if drill else _lesson_turns
-        scenes, turns = (scene,), make_turns(scene, seed, language, doubt, draw)
+        scenes, turns = (scene,), _lesson_turns(scene, seed, language, doubt, draw)
     return Lesson(scenes, (*system, *turns))
 
 
-def _drill_turns(scene: Scene, seed: int | str, language: str, doubt: float, draw: random.Random) -> list[Turn]:
-    turns = _list_turns(scene, seed, language, draw)
-    for place, question in enumerate(_pick_questions(scene, seed, language, DRILL_QUESTIONS, draw)):
-        checked = draw.random() < DRILL_CHECK_SHARE
-        right = not checked or draw.random() < 0.5
-        value = question.value if right else draw.choice(question.false_values)
-        answer = write_answer(scene, question, value, "terse", language, seed=f"{seed} {place}")
-        turns += [Turn("user", question.text), Turn("assistant", answer, learned=not checked)]
-        turns += _check_turns(right, language, draw) if checked else []
-    return turns
+def drill(seed: int | str) -> Lesson:
+    """Questions with the barest answers, nothing else: each learned token tells of the picture, and the model finds
+    out which image token a question is about long before it could from whole sentences."""
+    draw = drawer("drill", seed)
+    language, scene = _draw_language(draw), sample_scene(f"drill {seed}")
+    turns = []
+    for question in _pick_questions(scene, seed, language, DRILL_QUESTIONS, draw):
+        answer = bare_text(question.claim(question.value), language) + FULL_STOPS[language]
+        turns += [Turn("user", question.text), Turn("assistant", answer, learned=True)]
+    return Lesson((scene,), tuple(turns))
 
 
-def _list_turns(scene: Scene, seed: int | str, language: str, draw: random.Random) -> list[Turn]:
-    """Everything in the picture with its place; the caption of a chart."""
-    if scene.bars:
-        request, listed = draw.choice(CAPTION_REQUESTS[language]), caption(scene, language, seed)
-        return [Turn("user", request), Turn("assistant", listed, learned=True)]
-    by_thing = draw.random() < 0.5
-    things = [_in_place(thing, language, by_thing) for thing in scene.things]
-    if by_thing:
-        draw.shuffle(things)
-    comma, stop = (", ", ".") if language == "en" else ("，", "。")
-    listed = comma.join(things) + stop
-    return [Turn("user", LIST_REQUESTS[language][by_thing]), Turn("assistant", listed, learned=True)]
-
-
-def _in_place(thing: Thing, language: str, by_thing: bool) -> str:
-    gap = " " if language == "en" else ""
-    what = gap.join((name(thing.colour, language), name(thing.shape, language)))
-    where = name(PLACES[thing.cell], language)
-    return f"{what}: {where}" if by_thing else f"{where}: {what}"
+def _draw_language(draw: random.Random) -> str:
+    return "zh" if draw.random() < CHINESE_SHARE else "en"
 
 
 def _lesson_turns(scene: Scene, seed: int | str, language: str, doubt: float, draw: random.Random) -> list[Turn]:

@@ -37,15 +37,15 @@ class PretrainSettings(Settings):
     """How long and how fast the model learns."""
 
     seed: int = 1
-    lessons: int = Field(default=96_000, ge=64)
+    lessons: int = Field(default=88_000, ge=64)
     """Conversations shown, each once."""
-    batch_lessons: int = Field(default=32, ge=1)
+    batch_lessons: int = Field(default=16, ge=1)
     rates: Rates = Rates()
-    sight_batches: int = Field(default=700, ge=0)
+    sight_batches: int = Field(default=900, ge=0)
     """Batches of pictures that the vision part is taught on beforehand."""
     sight_images: int = Field(default=64, ge=1)
     """Pictures in each of them."""
-    drills: float = Field(default=0.6, ge=0, le=1)
+    drills: float = Field(default=0.45, ge=0, le=1)
     """Part of the training, at its start, in which lessons are drills."""
     doubt: float = Field(default=0.15, ge=0, le=0.5)
     """Part of the answers that are wrong on purpose at the end, so that sampled candidates differ in truth."""
@@ -191,15 +191,18 @@ def _batches(
     """The batches of the training from step `first` on, in an order that does not depend on the number of loaders."""
     per_chunk = CHUNK_BATCHES * settings.batch_lessons
     chunks = -(-settings.steps() // CHUNK_BATCHES)
-    doubtful, drilled = settings.doubt_from * chunks, settings.drills * chunks
-    plan = [
-        (number, settings.doubt if number >= doubtful else 0.0, number < drilled)
-        for number in range(first // CHUNK_BATCHES, chunks)
-    ]
+    plan = [(number, _doubt(settings, number / chunks)) for number in range(first // CHUNK_BATCHES, chunks)]
     lessons = LessonChunks(tokenizer, settings.seed, per_chunk, settings.batch_lessons)
     loader: Any = DataLoader(lessons, batch_size=None, sampler=plan, num_workers=loaders, collate_fn=_as_is)
     made = (batch for chunk in loader for batch in chunk)
     yield from itertools.islice(made, first % CHUNK_BATCHES, settings.steps() - first + first % CHUNK_BATCHES)
+
+
+def _doubt(settings: PretrainSettings, done: float) -> float | None:
+    """Part of the answers that are wrong at this point of the training; None for drills."""
+    if done < settings.drills:
+        return None
+    return settings.doubt if done >= settings.doubt_from else 0.0
 
 
 def _as_is(made: Any) -> Any:

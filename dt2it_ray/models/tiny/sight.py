@@ -6,6 +6,7 @@ places. A language model that starts from such tokens learns in a few thousand s
 which it would otherwise need many times as many.
 """
 
+import itertools
 from collections.abc import Iterator
 
 import torch
@@ -15,8 +16,10 @@ from dt2it_ray.data.scenes.scene import Scene, drawer, sample_scene
 from dt2it_ray.data.scenes.t2i import t2i_pair
 from dt2it_ray.models.tiny.views import CLASSES, LETTERS, Views, views_of
 
-PAIR_SHARE = 0.25
+PAIR_SHARE = 0.2
 """Part of the pictures that come as the two of a text-to-image pair."""
+WORD_SHARE = 0.4
+"""Part of the others that are drawn until there is a word: letters are learned last."""
 
 
 class ViewBatches(Dataset):
@@ -36,7 +39,7 @@ class ViewBatches(Dataset):
                 pair = t2i_pair(seed, "en")
                 yield from (pair.fitting, pair.other)
             else:
-                yield sample_scene(seed)
+                yield _with_word(seed) if draw.random() < WORD_SHARE else sample_scene(seed)
 
 
 class Sight(torch.nn.Module):
@@ -55,3 +58,8 @@ class Sight(torch.nn.Module):
         losses = [torch.nn.functional.cross_entropy(answer, right) for answer, right in columns]
         spelled = torch.nn.functional.binary_cross_entropy_with_logits(self.letters(directions), views.letters)
         return torch.stack([*losses, 5 * spelled]).mean()
+
+
+def _with_word(seed: str) -> Scene:
+    scenes = (sample_scene(f"{seed} {attempt}") for attempt in itertools.count())
+    return next(scene for scene in scenes if scene.word)
