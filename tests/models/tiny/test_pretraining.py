@@ -7,8 +7,9 @@ import pytest
 import torch
 from transformers import Qwen3VLForConditionalGeneration
 
+from dt2it_ray.data.scenes.claims import true_claims
 from dt2it_ray.data.scenes.grading import grade
-from dt2it_ray.data.scenes.questions import sample_questions
+from dt2it_ray.data.scenes.questions import Question, ask, sample_questions
 from dt2it_ray.data.scenes.render import render
 from dt2it_ray.data.scenes.scene import COLOURS, SHAPES, WORDS, Bar, Scene, Thing, sample_scene
 from dt2it_ray.errors import ConfigError
@@ -20,11 +21,11 @@ from dt2it_ray.models.tiny import tiny_path
 from dt2it_ray.models.tiny.architecture import image_processor, tiny_config
 from dt2it_ray.models.tiny.batches import NOT_LEARNED, WIDTH_STEP, encode_lessons, pad
 from dt2it_ray.models.tiny.exam import mark, write_card
-from dt2it_ray.models.tiny.lessons import lesson
+from dt2it_ray.models.tiny.lessons import drill, lesson
 from dt2it_ray.models.tiny.optimizers import Optimizer, Rates
 from dt2it_ray.models.tiny.pretrain import PretrainSettings, lesson_tokenizer, pretrain
 from dt2it_ray.models.tiny.sight import Sight, ViewBatches
-from dt2it_ray.models.tiny.views import GRID, IMAGE_TOKENS, patches, sight_labels
+from dt2it_ray.models.tiny.views import GRID, IMAGE_TOKENS, LETTERS, letter_labels, patches, sight_labels
 
 SHORT = PretrainSettings(lessons=64, batch_lessons=4, sight_batches=4, sight_images=4, tokenizer_lessons=200)
 
@@ -45,6 +46,27 @@ def test_lessons_come_in_both_languages_with_one_and_two_pictures_and_with_check
     assert {len(each.scenes) for each in lessons} == {1, 2}
     for part in ("Is that right?", "对吗？", "Image 1 is better than Image 2.", "是什么颜色"):
         assert part in text
+
+
+def test_drills_are_questions_with_bare_right_answers() -> None:
+    texts = []
+    for number in range(60):
+        drilled = drill(number)
+        (scene,), turns = drilled.scenes, drilled.turns
+        questions = {
+            question.text: question for language in ("en", "zh") for question in all_questions(scene, language)
+        }
+        for asked, answer in zip(turns[::2], turns[1::2], strict=True):
+            assert (asked.role, answer.role, asked.learned, answer.learned) == ("user", "assistant", False, True)
+            assert grade(scene, questions[asked.text], answer.text).main == "right"
+            texts.append(answer.text)
+    assert max(map(len, texts)) <= len("Bottom middle.")
+    assert {"Yes.", "No."} < set(texts)
+
+
+def all_questions(scene: Scene, language: str) -> list[Question]:
+    """Every question about a scene in all its wordings."""
+    return [ask(scene, claim, language, form) for claim in true_claims(scene) for form in range(8)]
 
 
 def test_only_learned_answers_carry_the_loss_and_they_end_with_the_end_of_their_turn(tokenizer) -> None:
@@ -80,6 +102,12 @@ def test_image_tokens_are_asked_what_stands_in_their_cell_and_what_the_picture_h
     assert labels[4].tolist() == [SHAPES.index("star") + 1, 1, 4, WORDS.index("CAT") + 1, *[0] * len(COLOURS)]
     assert labels[0].tolist() == [0, 0, 0, WORDS.index("CAT") + 1, *[0] * len(COLOURS)]
     assert sight_labels(Scene((), "", 0, bars, look=1))[:, 4 + COLOURS.index("blue")].tolist() == [6] * IMAGE_TOKENS
+
+
+def test_a_cell_is_asked_for_the_letters_that_lie_in_it() -> None:
+    letters = letter_labels(Scene((), "CAT", 2, (), look=1))
+    spelled = [[letter for letter, there in zip(LETTERS, cell, strict=True) if there] for cell in letters]
+    assert spelled == [[], [], [], [], [], [], ["C"], ["A"], ["T"]]
 
 
 def test_sight_is_learned_from_tokens_of_any_length() -> None:
