@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerFast
 
 from dt2it_ray.data.scenes.scene import drawer
-from dt2it_ray.models.tiny.lessons import Lesson, drill, lesson
+from dt2it_ray.models.tiny.lessons import Course, Lesson, lesson
 from dt2it_ray.models.tiny.tokenizer import lesson_text
 from dt2it_ray.models.tiny.views import GRID, IMAGE_TOKENS, MERGE, Views, views_of
 
@@ -29,19 +29,15 @@ class Batch:
 
 
 class LessonChunks(Dataset):
-    """(chunk number, doubt) -> batches of lessons of similar length; of drills if the doubt is None.
-
-    A pure function of these and the seed.
-    """
+    """(chunk number, course) -> batches of lessons of similar length. A pure function of these and the seed."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, seed: int, chunk_lessons: int, batch_lessons: int) -> None:
         self.tokenizer, self.seed = tokenizer, seed
         self.chunk_lessons, self.batch_lessons = chunk_lessons, batch_lessons
 
-    def __getitem__(self, place: tuple[int, float | None]) -> list[Batch]:
-        number, doubt = place
-        seeds = [f"{self.seed} {number} {index}" for index in range(self.chunk_lessons)]
-        lessons = [drill(seed) if doubt is None else lesson(seed, doubt) for seed in seeds]
+    def __getitem__(self, place: tuple[int, Course]) -> list[Batch]:
+        number, course = place
+        lessons = [lesson(f"{self.seed} {number} {index}", course) for index in range(self.chunk_lessons)]
         encoded = encode_lessons(self.tokenizer, lessons)
         order = sorted(range(len(lessons)), key=lambda index: len(encoded[index][0]))
         starts = list(range(0, len(order), self.batch_lessons))

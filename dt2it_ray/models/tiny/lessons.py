@@ -17,7 +17,8 @@ CHINESE_SHARE = 0.28
 TWO_IMAGE_SHARE = 0.12
 SYSTEM_SHARE = 0.4
 CHECK_SHARE = 0.5
-"""Part of the answers that are not learned but checked: the next user turn asks whether they are right."""
+CHECKED_LIES = (0.35, 0.2)
+"""Part of the checked answers whose main claim is wrong, and of their further claims: half of them have some error."""
 QUESTIONS = 3
 DRILL_QUESTIONS = 5
 WEIGHTS = {"existence": 3.0, "position": 2.0, "word": 1.5}
@@ -52,9 +53,41 @@ class Lesson:
     turns: tuple[Turn, ...]
 
 
-def lesson(seed: int | str, doubt: float) -> Lesson:
-    """The lesson of a seed. `doubt` is the part of the learned answers that are wrong on purpose, so that sampling
-    from the model gives wrong answers about as often."""
+@dataclass(frozen=True)
+class Course:
+    """What is taught at some time of the training."""
+
+    drill: bool = False
+    """Questions with the barest answers instead of whole lessons."""
+    check_share: float = CHECK_SHARE
+    """Part of the answers that are not learned but checked: the next user turn asks whether they are right."""
+    doubt: float = 0.0
+    """Part of the learned answers of whole lessons that are wrong on purpose, so that sampling from the model gives
+    wrong answers about as often."""
+
+
+def lesson(seed: int | str, course: Course) -> Lesson:
+    """The lesson of a seed."""
+    return _drill(seed, course) if course.drill else _whole_lesson(seed, course)
+
+
+def _drill(seed: int | str, course: Course) -> Lesson:
+    """Nothing but bare answers: each learned token tells of the picture, and the model finds out which image token a
+    question is about, and then whether an answer fits it, long before it could from whole sentences."""
+    draw = drawer("drill", seed)
+    language, scene = _draw_language(draw), sample_scene(f"drill {seed}")
+    turns = []
+    for question in _pick_questions(scene, seed, language, DRILL_QUESTIONS, draw):
+        checked = draw.random() < course.check_share
+        right = not checked or draw.random() < 0.5
+        value = question.value if right else draw.choice(question.false_values)
+        answer = bare_text(question.claim(value), language) + FULL_STOPS[language]
+        turns += [Turn("user", question.text), Turn("assistant", answer, learned=not checked)]
+        turns += _check_turns(right, language, draw) if checked else []
+    return Lesson((scene,), tuple(turns))
+
+
+def _whole_lesson(seed: int | str, course: Course) -> Lesson:
     draw = drawer("lesson", seed)
     language = _draw_language(draw)
     system = [Turn("system", REWARD_SYSTEM[language])] if draw.random() < SYSTEM_SHARE else []
@@ -62,30 +95,18 @@ def lesson(seed: int | str, doubt: float) -> Lesson:
         scenes, turns = _two_image_turns(seed, language, draw)
     else:
         scene = sample_scene(f"lesson {seed}")
-        scenes, turns = (scene,), _lesson_turns(scene, seed, language, doubt, draw)
+        scenes, turns = (scene,), _lesson_turns(scene, seed, language, course, draw)
     return Lesson(scenes, (*system, *turns))
-
-
-def drill(seed: int | str) -> Lesson:
-    """Questions with the barest answers, nothing else: each learned token tells of the picture, and the model finds
-    out which image token a question is about long before it could from whole sentences."""
-    draw = drawer("drill", seed)
-    language, scene = _draw_language(draw), sample_scene(f"drill {seed}")
-    turns = []
-    for question in _pick_questions(scene, seed, language, DRILL_QUESTIONS, draw):
-        answer = bare_text(question.claim(question.value), language) + FULL_STOPS[language]
-        turns += [Turn("user", question.text), Turn("assistant", answer, learned=True)]
-    return Lesson((scene,), tuple(turns))
 
 
 def _draw_language(draw: random.Random) -> str:
     return "zh" if draw.random() < CHINESE_SHARE else "en"
 
 
-def _lesson_turns(scene: Scene, seed: int | str, language: str, doubt: float, draw: random.Random) -> list[Turn]:
+def _lesson_turns(scene: Scene, seed: int | str, language: str, course: Course, draw: random.Random) -> list[Turn]:
     """Questions with answers, some checked, and mostly one caption somewhere between them."""
     parts = [
-        _answer_turns(scene, question, f"{seed} {place}", doubt, draw)
+        _answer_turns(scene, question, f"{seed} {place}", course, draw)
         for place, question in enumerate(_pick_questions(scene, seed, language, QUESTIONS, draw))
     ]
     if draw.random() < 0.5:
@@ -103,9 +124,10 @@ def _pick_questions(scene: Scene, seed: int | str, language: str, number: int, d
     return ranked[:number]
 
 
-def _answer_turns(scene: Scene, question: Question, seed: str, doubt: float, draw: random.Random) -> list[Turn]:
-    checked = draw.random() < CHECK_SHARE
-    main_true, extras_true = _plant_truth(0.35 if checked else doubt, 0.2 if checked else doubt, draw)
+def _answer_turns(scene: Scene, question: Question, seed: str, course: Course, draw: random.Random) -> list[Turn]:
+    checked = draw.random() < course.check_share
+    lies = CHECKED_LIES if checked else (course.doubt, course.doubt)
+    main_true, extras_true = _plant_truth(*lies, draw)
     value = question.value if main_true else draw.choice(question.false_values)
     extras = pick_extras(scene, question, extras_true, seed)
     answer = write_answer(

@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerFast, Qwen3VLForConditionalGeneratio
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.tiny.architecture import tiny_config
 from dt2it_ray.models.tiny.batches import NOT_LEARNED, Batch, LessonChunks
-from dt2it_ray.models.tiny.lessons import lesson
+from dt2it_ray.models.tiny.lessons import Course, lesson
 from dt2it_ray.models.tiny.optimizers import Optimizer, Rates
 from dt2it_ray.models.tiny.sight import Sight, ViewBatches
 from dt2it_ray.models.tiny.tokenizer import train_tokenizer
@@ -25,6 +25,8 @@ CHUNK_BATCHES = 16
 """Batches cut from one chunk of lessons, so that a batch holds lessons of similar length."""
 
 
+DRILL_CHECK_SHARE = 0.7
+"""Of the answers in drills in checking, which is harder than answering."""
 STATE_EVERY = 100
 """Steps between two writings of the state that a stopped training goes on from."""
 TOKEN_LENGTH = 4.0
@@ -37,7 +39,7 @@ class PretrainSettings(Settings):
     """How long and how fast the model learns."""
 
     seed: int = 1
-    lessons: int = Field(default=88_000, ge=64)
+    lessons: int = Field(default=112_000, ge=64)
     """Conversations shown, each once."""
     batch_lessons: int = Field(default=16, ge=1)
     rates: Rates = Rates()
@@ -45,11 +47,13 @@ class PretrainSettings(Settings):
     """Batches of pictures that the vision part is taught on beforehand."""
     sight_images: int = Field(default=64, ge=1)
     """Pictures in each of them."""
-    drills: float = Field(default=0.45, ge=0, le=1)
-    """Part of the training, at its start, in which lessons are drills."""
+    answer_drills: float = Field(default=0.35, ge=0, le=1)
+    """Part of the training, at its start, in which lessons are drills in answering."""
+    check_drills: float = Field(default=0.35, ge=0, le=1)
+    """Part after that in which they are drills in answering and checking."""
     doubt: float = Field(default=0.15, ge=0, le=0.5)
     """Part of the answers that are wrong on purpose at the end, so that sampled candidates differ in truth."""
-    doubt_from: float = Field(default=0.8, ge=0, le=1)
+    doubt_from: float = Field(default=0.85, ge=0, le=1)
     """Part of the training after which wrong answers begin."""
     tokenizer_lessons: int = Field(default=20_000, ge=100)
     """Conversations that the tokenizer is trained on."""
@@ -61,7 +65,9 @@ class PretrainSettings(Settings):
 
 def lesson_tokenizer(settings: PretrainSettings) -> PreTrainedTokenizerFast:
     """The tokenizer of the lessons' texts."""
-    lessons = (lesson(f"tokenizer {settings.seed} {index}", 0.2) for index in range(settings.tokenizer_lessons))
+    lessons = (
+        lesson(f"tokenizer {settings.seed} {index}", Course(doubt=0.2)) for index in range(settings.tokenizer_lessons)
+    )
     return train_tokenizer(turn.text for each in lessons for turn in each.turns)
 
 
@@ -191,18 +197,20 @@ def _batches(
     """The batches of the training from step `first` on, in an order that does not depend on the number of loaders."""
     per_chunk = CHUNK_BATCHES * settings.batch_lessons
     chunks = -(-settings.steps() // CHUNK_BATCHES)
-    plan = [(number, _doubt(settings, number / chunks)) for number in range(first // CHUNK_BATCHES, chunks)]
+    plan = [(number, _course(settings, number / chunks)) for number in range(first // CHUNK_BATCHES, chunks)]
     lessons = LessonChunks(tokenizer, settings.seed, per_chunk, settings.batch_lessons)
     loader: Any = DataLoader(lessons, batch_size=None, sampler=plan, num_workers=loaders, collate_fn=_as_is)
     made = (batch for chunk in loader for batch in chunk)
     yield from itertools.islice(made, first % CHUNK_BATCHES, settings.steps() - first + first % CHUNK_BATCHES)
 
 
-def _doubt(settings: PretrainSettings, done: float) -> float | None:
-    """Part of the answers that are wrong at this point of the training; None for drills."""
-    if done < settings.drills:
-        return None
-    return settings.doubt if done >= settings.doubt_from else 0.0
+def _course(settings: PretrainSettings, done: float) -> Course:
+    """What is taught when the part `done` of the training is over."""
+    if done < settings.answer_drills:
+        return Course(drill=True, check_share=0.0)
+    if done < settings.answer_drills + settings.check_drills:
+        return Course(drill=True, check_share=DRILL_CHECK_SHARE)
+    return Course(doubt=settings.doubt if done >= settings.doubt_from else 0.0)
 
 
 def _as_is(made: Any) -> Any:

@@ -21,12 +21,13 @@ from dt2it_ray.models.tiny import tiny_path
 from dt2it_ray.models.tiny.architecture import image_processor, tiny_config
 from dt2it_ray.models.tiny.batches import NOT_LEARNED, WIDTH_STEP, encode_lessons, pad
 from dt2it_ray.models.tiny.exam import mark, write_card
-from dt2it_ray.models.tiny.lessons import drill, lesson
+from dt2it_ray.models.tiny.lessons import CHECK_ANSWERS, Course, lesson
 from dt2it_ray.models.tiny.optimizers import Optimizer, Rates
 from dt2it_ray.models.tiny.pretrain import PretrainSettings, lesson_tokenizer, pretrain
 from dt2it_ray.models.tiny.sight import Sight, ViewBatches
 from dt2it_ray.models.tiny.views import GRID, IMAGE_TOKENS, LETTERS, letter_labels, patches, sight_labels
 
+LESSONS = Course()
 SHORT = PretrainSettings(lessons=64, batch_lessons=4, sight_batches=4, sight_images=4, tokenizer_lessons=200)
 
 
@@ -36,29 +37,34 @@ def tokenizer():
 
 
 def test_a_lesson_is_a_function_of_its_seed() -> None:
-    assert lesson("7", 0.1) == lesson("7", 0.1)
-    assert lesson("7", 0.1) != lesson("8", 0.1)
+    assert lesson("7", LESSONS) == lesson("7", LESSONS)
+    assert lesson("7", LESSONS) != lesson("8", LESSONS)
 
 
 def test_lessons_come_in_both_languages_with_one_and_two_pictures_and_with_checks() -> None:
-    lessons = [lesson(number, 0.0) for number in range(300)]
+    lessons = [lesson(number, LESSONS) for number in range(300)]
     text = "\n".join(turn.text for each in lessons for turn in each.turns)
     assert {len(each.scenes) for each in lessons} == {1, 2}
     for part in ("Is that right?", "对吗？", "Image 1 is better than Image 2.", "是什么颜色"):
         assert part in text
 
 
-def test_drills_are_questions_with_bare_right_answers() -> None:
+def test_drills_are_bare_answers_each_right_and_learned_or_checked() -> None:
     texts = []
-    for number in range(60):
-        drilled = drill(number)
-        (scene,), turns = drilled.scenes, drilled.turns
-        questions = {
-            question.text: question for language in ("en", "zh") for question in all_questions(scene, language)
-        }
-        for asked, answer in zip(turns[::2], turns[1::2], strict=True):
-            assert (asked.role, answer.role, asked.learned, answer.learned) == ("user", "assistant", False, True)
-            assert grade(scene, questions[asked.text], answer.text).main == "right"
+    for number in range(80):
+        drilled = lesson(number, Course(drill=True, check_share=0.5))
+        (scene,), turns = drilled.scenes, list(drilled.turns)
+        asked_of = {question.text: question for question in (*all_questions(scene, "en"), *all_questions(scene, "zh"))}
+        while turns:
+            asked, answer = turns.pop(0), turns.pop(0)
+            question = asked_of[asked.text]
+            right = grade(scene, question, answer.text).main == "right"
+            if answer.learned:
+                assert right
+            else:
+                check, verdict = turns.pop(0), turns.pop(0)
+                assert (check.role, verdict.learned) == ("user", True)
+                assert verdict.text == CHECK_ANSWERS[question.language][right]
             texts.append(answer.text)
     assert max(map(len, texts)) <= len("Bottom middle.")
     assert {"Yes.", "No."} < set(texts)
@@ -70,7 +76,7 @@ def all_questions(scene: Scene, language: str) -> list[Question]:
 
 
 def test_only_learned_answers_carry_the_loss_and_they_end_with_the_end_of_their_turn(tokenizer) -> None:
-    each = lesson("3", 0.0)
+    each = lesson("3", LESSONS)
     ((ids, labels),) = encode_lessons(tokenizer, [each])
     learned = "".join(turn.text + "<|im_end|>" for turn in each.turns if turn.learned)
     assert tokenizer.decode(labels[labels != NOT_LEARNED]) == learned
@@ -86,7 +92,7 @@ def test_patches_are_those_of_the_image_processor(tokenizer) -> None:
 
 
 def test_rotary_positions_are_those_of_the_model(tokenizer) -> None:
-    lessons = [lesson(number, 0.0) for number in range(6)]
+    lessons = [lesson(number, LESSONS) for number in range(6)]
     batch = pad(lessons, encode_lessons(tokenizer, lessons))
     model = Qwen3VLForConditionalGeneration(tiny_config(tokenizer))
     attended = (batch.ids != tokenizer.pad_token_id).long()
