@@ -63,8 +63,9 @@ def test_a_killed_worker_and_a_second_run_end_with_the_same_bytes(job: TrainJob,
         assert Path(again, name).read_bytes() == Path(undisturbed, name).read_bytes()
     after = read_training_log(str(killed))
     assert [step["step"] for step in after] == list(range(STEPS))
-    # Their seconds would differ if the steps before the checkpoint had been taken again.
-    assert after[:6] == before[:6]
+    # Their seconds would differ if the steps before the first checkpoint had been taken again; that of the second may
+    # not have been registered yet.
+    assert after[:3] == before[:3]
     assert not (killed / CHECKPOINTS).exists()
     stamp = Path(again, "model.safetensors").stat().st_mtime_ns
     assert run_training(fields(job, killed), ONE) == again

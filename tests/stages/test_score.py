@@ -27,10 +27,9 @@ def test_a_prompt_of_which_one_answer_cannot_be_scored_is_dropped_whole() -> Non
     assert outcome.dropped["reason"].to_pylist() == ["prompt_too_long"]
 
 
-def test_a_conversation_shows_the_images_then_the_question_then_the_answer_under_the_evaluator_prompt() -> None:
+def test_a_conversation_shows_the_images_then_the_question_then_the_answer() -> None:
     (conversation,) = conversations_of(prompt_row("p", ("yes",)))
-    system, user, assistant = conversation.messages
-    assert system["role"] == "system"
+    user, assistant = conversation.messages
     assert [part["type"] for part in user["content"]] == ["image", "text"]
     assert (assistant["role"], assistant["content"]) == ("assistant", "yes")
     assert len(conversation.images) == 1
