@@ -112,7 +112,7 @@ class Pupil(torch.nn.Module):
         self.model: Any = Qwen3VLForConditionalGeneration(tiny_config(tokenizer))
         self.vision: Any = self.model.model.visual
         self.mergers = [self.vision.merger, *self.vision.deepstack_merger_list]
-        self.sights = torch.nn.ModuleList(Sight(self.vision.config.out_hidden_size) for _ in self.mergers)
+        self.sights: Any = torch.nn.ModuleList(Sight(self.vision.config.out_hidden_size) for _ in self.mergers)
         # At transformers' 0.02 the places of patches drown in their colours.
         torch.nn.init.normal_(self.vision.pos_embed.weight, std=PLACE_SCALE)
 
