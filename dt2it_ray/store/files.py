@@ -55,15 +55,17 @@ class Folder:
         return self._filesystem.get_file_info(self._inside(name)).type != pafs.FileType.NotFound
 
     def names(self, name: str = "", recursive: bool = False) -> list[str]:
-        """Relative names of the files under `name`, sorted; empty if the folder does not exist. Drafts are left out.
+        """Relative names of the files under `name`, sorted; empty if there is no such folder. Drafts are left out.
 
         Raises:
-            StoreError: it is not a folder, or may not be read.
+            StoreError: it may not be read.
         """
         selector = pafs.FileSelector(self._inside(name), allow_not_found=True, recursive=recursive)
         root = PurePosixPath(self._root)
         try:
             found = self._filesystem.get_file_info(selector)
+        except NotADirectoryError:
+            return []
         except OSError as error:
             raise StoreError(f"cannot list {self.path(name)}: {error}") from None
         files = [entry.path for entry in found if entry.is_file and not entry.path.endswith(DRAFT)]

@@ -77,10 +77,7 @@ class ImageFiles:
         """The files in a folder, sorted by name; empty if there is no such folder."""
         key = str(parent)
         if key not in self._listed:
-            try:
-                self._listed[key] = self._folder.names(key)
-            except NotADirectoryError:
-                self._listed[key] = []
+            self._listed[key] = self._folder.names(key)
         return self._listed[key]
 
     def load(self, name: PurePosixPath, field: str) -> dict[str, Any]:

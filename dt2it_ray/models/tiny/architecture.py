@@ -1,4 +1,4 @@
-"""The shape of the tiny model: Qwen3-VL's own classes at about 2.6 M parameters."""
+"""The shape of the tiny model: Qwen3-VL's own classes at about 2.9 M parameters."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from dt2it_ray.data.scenes.render import SIDE
 from dt2it_ray.models.tiny.views import GRID, MERGE, PATCH
 
 HIDDEN = 128
-TEXT_LAYERS = 4
+TEXT_LAYERS = 6
 VISION_LAYERS = 3
 HEADS = 4
 

@@ -20,12 +20,24 @@ WIDTH_STEP = 16
 
 @dataclass(frozen=True)
 class Batch:
-    """Right-padded inputs of the model; `labels` are NOT_LEARNED except on the answers to be learned."""
+    """Right-padded inputs of the model, [lessons, width] each."""
 
     ids: torch.Tensor
     labels: torch.Tensor
+    """NOT_LEARNED except on the answers to be learned."""
+    verdicts: torch.Tensor
+    """1 or 0 on the last two tokens of answers that are right or wrong, where a reward is read; else NOT_LEARNED."""
     positions: torch.Tensor
     views: Views
+
+
+@dataclass(frozen=True)
+class EncodedLesson:
+    """Arrays of a lesson's length, with the meaning that they have in a `Batch`."""
+
+    ids: np.ndarray
+    labels: np.ndarray
+    verdicts: np.ndarray
 
 
 class LessonChunks(Dataset):
@@ -39,44 +51,45 @@ class LessonChunks(Dataset):
         number, course = place
         lessons = [lesson(f"{self.seed} {number} {index}", course) for index in range(self.chunk_lessons)]
         encoded = encode_lessons(self.tokenizer, lessons)
-        order = sorted(range(len(lessons)), key=lambda index: len(encoded[index][0]))
+        order = sorted(range(len(lessons)), key=lambda index: len(encoded[index].ids))
         starts = list(range(0, len(order), self.batch_lessons))
         drawer("batches", self.seed, number).shuffle(starts)
         groups = [order[start : start + self.batch_lessons] for start in starts]
         return [pad([lessons[i] for i in group], [encoded[i] for i in group]) for group in groups]
 
 
-def encode_lessons(
-    tokenizer: PreTrainedTokenizerFast, lessons: Sequence[Lesson]
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Token ids and labels of each lesson. A learned answer's labels include the token that ends its turn."""
+def encode_lessons(tokenizer: PreTrainedTokenizerFast, lessons: Sequence[Lesson]) -> list[EncodedLesson]:
+    """Tokens, labels and verdicts of each lesson. A learned answer's labels include the token that ends its turn."""
     start, end = (tokenizer.convert_tokens_to_ids(token) for token in ("<|im_start|>", "<|im_end|>"))
     opening = len(tokenizer.encode("<|im_start|>assistant\n"))
     encoded = []
     texts = [lesson_text(each, IMAGE_TOKENS) for each in lessons]
     for each, ids in zip(lessons, tokenizer(texts)["input_ids"], strict=True):
         tokens = np.asarray(ids, dtype=np.int64)
-        labels = np.full_like(tokens, NOT_LEARNED)
+        labels, verdicts = np.full_like(tokens, NOT_LEARNED), np.full_like(tokens, NOT_LEARNED)
         starts, ends = np.flatnonzero(tokens == start), np.flatnonzero(tokens == end)
         for turn, first, last in zip(each.turns, starts, ends, strict=True):
             if turn.learned:
                 labels[first + opening : last + 1] = tokens[first + opening : last + 1]
-        encoded.append((tokens, labels))
+            if turn.right is not None:
+                verdicts[last : last + 2] = turn.right
+        encoded.append(EncodedLesson(tokens, labels, verdicts))
     return encoded
 
 
-def pad(lessons: Sequence[Lesson], encoded: Sequence[tuple[np.ndarray, np.ndarray]], image_token: int = 5) -> Batch:
+def pad(lessons: Sequence[Lesson], encoded: Sequence[EncodedLesson], image_token: int = 5) -> Batch:
     """One batch, as wide as its longest lesson, up to the next multiple of `WIDTH_STEP`."""
-    width = -(-max(len(ids) for ids, _ in encoded) // WIDTH_STEP) * WIDTH_STEP
+    width = -(-max(len(each.ids) for each in encoded) // WIDTH_STEP) * WIDTH_STEP
     shape = (len(encoded), width)
-    tokens, labels = np.zeros(shape, np.int64), np.full(shape, NOT_LEARNED, np.int64)
+    tokens, labels, verdicts = np.zeros(shape, np.int64), np.full(shape, NOT_LEARNED), np.full(shape, NOT_LEARNED)
     positions = np.zeros((3, *shape), np.int64)
-    for row, (ids, learned) in enumerate(encoded):
-        tokens[row, : len(ids)], labels[row, : len(ids)] = ids, learned
+    for row, each in enumerate(encoded):
+        length = len(each.ids)
+        tokens[row, :length], labels[row, :length], verdicts[row, :length] = each.ids, each.labels, each.verdicts
         positions[:, row] = rotary_positions(tokens[row] == image_token)
     scenes = [scene for each in lessons for scene in each.scenes]
-    ids, learned_ids, places = (torch.from_numpy(array) for array in (tokens, labels, positions))
-    return Batch(ids, learned_ids, places, views_of(scenes))
+    ids, learned, told, places = (torch.from_numpy(array) for array in (tokens, labels, verdicts, positions))
+    return Batch(ids, learned, told, places, views_of(scenes))
 
 
 def rotary_positions(is_image: np.ndarray) -> np.ndarray:

@@ -16,21 +16,15 @@ from dt2it_ray.data.t2i_wording import FIRST_BETTER, SECOND_BETTER, comparison_q
 CHINESE_SHARE = 0.28
 TWO_IMAGE_SHARE = 0.12
 SYSTEM_SHARE = 0.4
-CHECK_SHARE = 0.5
-CHECKED_LIES = (0.35, 0.2)
-"""Part of the checked answers whose main claim is wrong, and of their further claims: half of them have some error."""
+LIES = (0.35, 0.2)
+"""Part of the answers whose main claim is wrong, and of their further claims: half of the answers have some error."""
 QUESTIONS = 3
 DRILL_QUESTIONS = 5
-WEIGHTS = {"existence": 3.0, "position": 2.0, "word": 1.5}
+WEIGHTS = {"existence": 2.0, "position": 2.0, "word": 1.5}
 """How much likelier a question of a family is asked than one of the others. To say whether something is there means
 to compare words with a picture, which is what a reward model does, and it is learned late."""
 STYLE_WEIGHTS = (2, 1, 1, 1)
 """Of `STYLES`: short answers teach the most per token."""
-CHECKS = {
-    "en": ("Is that right?", "Is this answer correct?", "Is everything in this answer true?"),
-    "zh": ("对吗？", "这个回答正确吗？", "这个回答都对吗？"),
-}
-CHECK_ANSWERS = {"en": ("No.", "Yes."), "zh": ("不对。", "对。")}
 FULL_STOPS = {"en": ".", "zh": "。"}
 BETTER = (FIRST_BETTER, SECOND_BETTER)
 IMAGE_REQUESTS = {"en": "Describe image {number}.", "zh": "请描述第{number}张图片。"}
@@ -38,11 +32,14 @@ IMAGE_REQUESTS = {"en": "Describe image {number}.", "zh": "请描述第{number}�
 
 @dataclass(frozen=True)
 class Turn:
-    """One turn of a lesson; `learned` assistant turns carry the loss."""
+    """One turn of a lesson."""
 
     role: str
     text: str
     learned: bool = False
+    """Whether the model learns to say it; other assistant turns are given."""
+    right: bool | None = None
+    """Whether it is true, which the model learns to tell at its end; None where it does not."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +56,11 @@ class Course:
 
     drill: bool = False
     """Questions with the barest answers instead of whole lessons."""
-    check_share: float = CHECK_SHARE
-    """Part of the answers that are not learned but checked: the next user turn asks whether they are right."""
+    lies: bool = True
+    """Half of the answers are wrong on purpose. They are not learned, but of all answers the model tells whether they
+    are right. Otherwise all are right, and it does not."""
     doubt: float = 0.0
-    """Part of the learned answers of whole lessons that are wrong on purpose, so that sampling from the model gives
-    wrong answers about as often."""
+    """Part of the wrong answers that are learned nevertheless, so that sampling from the model gives some."""
 
 
 def lesson(seed: int | str, course: Course) -> Lesson:
@@ -78,12 +75,10 @@ def _drill(seed: int | str, course: Course) -> Lesson:
     language, scene = _draw_language(draw), sample_scene(f"drill {seed}")
     turns = []
     for question in _pick_questions(scene, seed, language, DRILL_QUESTIONS, draw):
-        checked = draw.random() < course.check_share
-        right = not checked or draw.random() < 0.5
+        right = _draw_right(course, draw)
         value = question.value if right else draw.choice(question.false_values)
         answer = bare_text(question.claim(value), language) + FULL_STOPS[language]
-        turns += [Turn("user", question.text), Turn("assistant", answer, learned=not checked)]
-        turns += _check_turns(right, language, draw) if checked else []
+        turns += [Turn("user", question.text), _answer(answer, right, course, draw)]
     return Lesson((scene,), tuple(turns))
 
 
@@ -92,7 +87,7 @@ def _whole_lesson(seed: int | str, course: Course) -> Lesson:
     language = _draw_language(draw)
     system = [Turn("system", REWARD_SYSTEM[language])] if draw.random() < SYSTEM_SHARE else []
     if draw.random() < TWO_IMAGE_SHARE:
-        scenes, turns = _two_image_turns(seed, language, draw)
+        scenes, turns = _two_image_turns(seed, language, course, draw)
     else:
         scene = sample_scene(f"lesson {seed}")
         scenes, turns = (scene,), _lesson_turns(scene, seed, language, course, draw)
@@ -125,19 +120,23 @@ def _pick_questions(scene: Scene, seed: int | str, language: str, number: int, d
 
 
 def _answer_turns(scene: Scene, question: Question, seed: str, course: Course, draw: random.Random) -> list[Turn]:
-    checked = draw.random() < course.check_share
-    lies = CHECKED_LIES if checked else (course.doubt, course.doubt)
-    main_true, extras_true = _plant_truth(*lies, draw)
+    main_true, extras_true = _plant_truth(*(LIES if course.lies else (0, 0)), draw)
     value = question.value if main_true else draw.choice(question.false_values)
     extras = pick_extras(scene, question, extras_true, seed)
-    answer = write_answer(
-        scene, question, value, draw.choices(STYLES, STYLE_WEIGHTS)[0], question.language, extras, seed
-    )
-    turns = [Turn("user", question.text), Turn("assistant", answer, learned=not checked)]
-    if not checked:
-        return turns
+    style = draw.choices(STYLES, STYLE_WEIGHTS)[0]
+    answer = write_answer(scene, question, value, style, question.language, extras, seed)
     found = grade(scene, question, answer)
-    return turns + _check_turns(found.main == "right" and not found.extra_wrong, question.language, draw)
+    right = found.main == "right" and not found.extra_wrong
+    return [Turn("user", question.text), _answer(answer, right, course, draw)]
+
+
+def _draw_right(course: Course, draw: random.Random) -> bool:
+    return not course.lies or draw.random() < 0.5
+
+
+def _answer(text: str, right: bool, course: Course, draw: random.Random) -> Turn:
+    learned = right or draw.random() < course.doubt
+    return Turn("assistant", text, learned, right if course.lies else None)
 
 
 def _plant_truth(main_lies: float, extra_lies: float, draw: random.Random) -> tuple[bool, list[bool]]:
@@ -145,24 +144,18 @@ def _plant_truth(main_lies: float, extra_lies: float, draw: random.Random) -> tu
     return draw.random() >= main_lies, extras
 
 
-def _check_turns(right: bool, language: str, draw: random.Random) -> list[Turn]:
-    asked = draw.choice(CHECKS[language])
-    return [Turn("user", asked), Turn("assistant", CHECK_ANSWERS[language][right], learned=True)]
-
-
-def _two_image_turns(seed: int | str, language: str, draw: random.Random) -> tuple[tuple[Scene, ...], list[Turn]]:
-    """Comparisons for the captions of both pictures and one description, in any order."""
+def _two_image_turns(
+    seed: int | str, language: str, course: Course, draw: random.Random
+) -> tuple[tuple[Scene, ...], list[Turn]]:
+    """Comparisons for captions of both pictures and one description, in any order."""
     pair = t2i_pair(f"lesson {seed}", language)
     scenes = (pair.fitting, pair.other) if draw.random() < 0.5 else (pair.other, pair.fitting)
     parts = []
     for better, scene in enumerate(scenes):
+        right = _draw_right(course, draw)
+        answer = BETTER[better if right else 1 - better]
         question = Turn("user", comparison_question(caption(scene, language, seed)))
-        if draw.random() < CHECK_SHARE:
-            right = draw.random() < 0.5
-            answer = Turn("assistant", BETTER[better if right else 1 - better])
-            parts.append([question, answer, *_check_turns(right, language, draw)])
-        else:
-            parts.append([question, Turn("assistant", BETTER[better], learned=True)])
+        parts.append([question, _answer(answer, right, course, draw)])
     number = draw.randint(1, 2)
     request = IMAGE_REQUESTS[language].format(number=number)
     described = caption(scenes[number - 1], language, seed)

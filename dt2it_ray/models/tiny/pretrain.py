@@ -1,4 +1,5 @@
-"""How the tiny model is taught, from random weights: first to see, then by next-token loss on answers of lessons."""
+"""How the tiny model is taught, from random weights: first to see, then by next-token loss on answers of lessons and
+by telling right answers from wrong ones."""
 
 import itertools
 import math
@@ -24,9 +25,6 @@ from dt2it_ray.settings import Settings
 CHUNK_BATCHES = 16
 """Batches cut from one chunk of lessons, so that a batch holds lessons of similar length."""
 
-
-DRILL_CHECK_SHARE = 0.7
-"""Of the answers in drills in checking, which is harder than answering."""
 STATE_EVERY = 100
 """Steps between two writings of the state that a stopped training goes on from."""
 TOKEN_LENGTH = 4.0
@@ -39,7 +37,7 @@ class PretrainSettings(Settings):
     """How long and how fast the model learns."""
 
     seed: int = 1
-    lessons: int = Field(default=112_000, ge=64)
+    lessons: int = Field(default=96_000, ge=64)
     """Conversations shown, each once."""
     batch_lessons: int = Field(default=16, ge=1)
     rates: Rates = Rates()
@@ -47,14 +45,14 @@ class PretrainSettings(Settings):
     """Batches of pictures that the vision part is taught on beforehand."""
     sight_images: int = Field(default=64, ge=1)
     """Pictures in each of them."""
-    answer_drills: float = Field(default=0.35, ge=0, le=1)
+    answer_drills: float = Field(default=0.3, ge=0, le=1)
     """Part of the training, at its start, in which lessons are drills in answering."""
-    check_drills: float = Field(default=0.35, ge=0, le=1)
-    """Part after that in which they are drills in answering and checking."""
-    doubt: float = Field(default=0.15, ge=0, le=0.5)
-    """Part of the answers that are wrong on purpose at the end, so that sampled candidates differ in truth."""
+    verdict_drills: float = Field(default=0.4, ge=0, le=1)
+    """Part after that in which they are drills in answering and in telling whether answers are right."""
+    doubt: float = Field(default=0.3, ge=0, le=1)
+    """Part of the wrong answers that are learned at the end, so that sampled candidates differ in truth."""
     doubt_from: float = Field(default=0.85, ge=0, le=1)
-    """Part of the training after which wrong answers begin."""
+    """Part of the training after which that begins."""
     tokenizer_lessons: int = Field(default=20_000, ge=100)
     """Conversations that the tokenizer is trained on."""
 
@@ -86,7 +84,8 @@ def pretrain(
     """
     torch.manual_seed(settings.seed)
     pupil = Pupil(tokenizer).to(device)
-    optimizer = pupil.optimizer(pupil.model.model.language_model, settings.rates, settings.steps())
+    taught = torch.nn.ModuleList([pupil.model.model.language_model, pupil.verdict])
+    optimizer = pupil.optimizer(taught, settings.rates, settings.steps())
     resumed = _resume(state, settings, pupil, optimizer)
     if resumed is None:
         _teach_sight(pupil, settings, device, loaders)
@@ -105,7 +104,8 @@ def pretrain(
 
 
 class Pupil(torch.nn.Module):
-    """The model that is taught, with the head by which its sight is examined."""
+    """The model that is taught, with heads that it loses afterwards: by them its sight is examined, and whether it can
+    tell at the end of an answer that it is right."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         super().__init__()
@@ -113,6 +113,7 @@ class Pupil(torch.nn.Module):
         self.vision: Any = self.model.model.visual
         self.mergers = [self.vision.merger, *self.vision.deepstack_merger_list]
         self.sights: Any = torch.nn.ModuleList(Sight(self.vision.config.out_hidden_size) for _ in self.mergers)
+        self.verdict = torch.nn.Linear(self.model.config.text_config.hidden_size, 1)
         # At transformers' 0.02 the places of patches drown in their colours.
         torch.nn.init.normal_(self.vision.pos_embed.weight, std=PLACE_SCALE)
 
@@ -139,7 +140,7 @@ class Pupil(torch.nn.Module):
             merger.linear_fc2.bias.mul_(scale)
 
     def lesson_loss(self, batch: Batch, device: str) -> torch.Tensor:
-        """Mean cross-entropy of the learned tokens."""
+        """Mean cross-entropy of the learned tokens, and of the verdicts if there are any."""
         hidden = self.model.model(
             input_ids=batch.ids.to(device),
             position_ids=batch.positions.to(device),
@@ -150,7 +151,13 @@ class Pupil(torch.nn.Module):
         wanted = batch.labels[:, 1:].to(device)
         learned = wanted != NOT_LEARNED
         logits = self.model.lm_head(hidden[:, :-1][learned])
-        return torch.nn.functional.cross_entropy(logits.float(), wanted[learned])
+        loss = torch.nn.functional.cross_entropy(logits.float(), wanted[learned])
+        verdicts = batch.verdicts.to(device)
+        told = verdicts != NOT_LEARNED
+        if not told.any():
+            return loss
+        found = self.verdict(hidden[told]).squeeze(-1).float()
+        return loss + torch.nn.functional.binary_cross_entropy_with_logits(found, verdicts[told].float())
 
 
 def _teach_sight(pupil: Pupil, settings: PretrainSettings, device: str, loaders: int) -> None:
@@ -207,9 +214,9 @@ def _batches(
 def _course(settings: PretrainSettings, done: float) -> Course:
     """What is taught when the part `done` of the training is over."""
     if done < settings.answer_drills:
-        return Course(drill=True, check_share=0.0)
-    if done < settings.answer_drills + settings.check_drills:
-        return Course(drill=True, check_share=DRILL_CHECK_SHARE)
+        return Course(drill=True, lies=False)
+    if done < settings.answer_drills + settings.verdict_drills:
+        return Course(drill=True)
     return Course(doubt=settings.doubt if done >= settings.doubt_from else 0.0)
 
 

@@ -21,7 +21,7 @@ from dt2it_ray.models.tiny import tiny_path
 from dt2it_ray.models.tiny.architecture import image_processor, tiny_config
 from dt2it_ray.models.tiny.batches import NOT_LEARNED, WIDTH_STEP, encode_lessons, pad
 from dt2it_ray.models.tiny.exam import mark, write_card
-from dt2it_ray.models.tiny.lessons import CHECK_ANSWERS, Course, lesson
+from dt2it_ray.models.tiny.lessons import Course, Lesson, Turn, lesson
 from dt2it_ray.models.tiny.optimizers import Optimizer, Rates
 from dt2it_ray.models.tiny.pretrain import PretrainSettings, lesson_tokenizer, pretrain
 from dt2it_ray.models.tiny.sight import Sight, ViewBatches
@@ -41,33 +41,41 @@ def test_a_lesson_is_a_function_of_its_seed() -> None:
     assert lesson("7", LESSONS) != lesson("8", LESSONS)
 
 
-def test_lessons_come_in_both_languages_with_one_and_two_pictures_and_with_checks() -> None:
+def test_lessons_come_in_both_languages_with_one_and_two_pictures() -> None:
     lessons = [lesson(number, LESSONS) for number in range(300)]
     text = "\n".join(turn.text for each in lessons for turn in each.turns)
     assert {len(each.scenes) for each in lessons} == {1, 2}
-    for part in ("Is that right?", "对吗？", "Image 1 is better than Image 2.", "是什么颜色"):
+    for part in ("Image 1 is better than Image 2.", "是什么颜色"):
         assert part in text
 
 
-def test_drills_are_bare_answers_each_right_and_learned_or_checked() -> None:
-    texts = []
-    for number in range(80):
-        drilled = lesson(number, Course(drill=True, check_share=0.5))
-        (scene,), turns = drilled.scenes, list(drilled.turns)
-        asked_of = {question.text: question for question in (*all_questions(scene, "en"), *all_questions(scene, "zh"))}
-        while turns:
-            asked, answer = turns.pop(0), turns.pop(0)
-            question = asked_of[asked.text]
-            right = grade(scene, question, answer.text).main == "right"
-            if answer.learned:
-                assert right
-            else:
-                check, verdict = turns.pop(0), turns.pop(0)
-                assert (check.role, verdict.learned) == ("user", True)
-                assert verdict.text == CHECK_ANSWERS[question.language][right]
-            texts.append(answer.text)
+def test_drills_are_bare_answers_and_only_right_ones_are_learned() -> None:
+    answers = [each for number in range(80) for each in answers_of(lesson(number, Course(drill=True)))]
+    assert all(answer.learned == answer.right == right for answer, right in answers)
+    assert {right for _, right in answers} == {True, False}
+    texts = {answer.text for answer, _ in answers}
+    assert {"Yes.", "No."} < texts
     assert max(map(len, texts)) <= len("Bottom middle.")
-    assert {"Yes.", "No."} < set(texts)
+
+
+def test_without_lies_every_answer_is_right_and_there_is_nothing_to_tell() -> None:
+    answers = [each for number in range(40) for each in answers_of(lesson(number, Course(drill=True, lies=False)))]
+    assert all(right and answer.learned and answer.right is None for answer, right in answers)
+
+
+def test_doubt_has_some_wrong_answers_learned() -> None:
+    wrong = [
+        turn.learned for number in range(200) for turn in lesson(number, Course(doubt=0.3)).turns if turn.right is False
+    ]
+    assert 0.2 < sum(wrong) / len(wrong) < 0.4
+
+
+def answers_of(drill: Lesson) -> list[tuple[Turn, bool]]:
+    """The answers of a drill, and whether its scene says that they are right."""
+    (scene,), turns = drill.scenes, drill.turns
+    asked_of = {question.text: question for question in (*all_questions(scene, "en"), *all_questions(scene, "zh"))}
+    pairs = zip(turns[::2], turns[1::2], strict=True)
+    return [(answer, grade(scene, asked_of[asked.text], answer.text).main == "right") for asked, answer in pairs]
 
 
 def all_questions(scene: Scene, language: str) -> list[Question]:
@@ -77,10 +85,19 @@ def all_questions(scene: Scene, language: str) -> list[Question]:
 
 def test_only_learned_answers_carry_the_loss_and_they_end_with_the_end_of_their_turn(tokenizer) -> None:
     each = lesson("3", LESSONS)
-    ((ids, labels),) = encode_lessons(tokenizer, [each])
+    (encoded,) = encode_lessons(tokenizer, [each])
     learned = "".join(turn.text + "<|im_end|>" for turn in each.turns if turn.learned)
-    assert tokenizer.decode(labels[labels != NOT_LEARNED]) == learned
-    assert (labels[labels != NOT_LEARNED] == ids[labels != NOT_LEARNED]).all()
+    labels = encoded.labels[encoded.labels != NOT_LEARNED]
+    assert tokenizer.decode(labels) == learned
+    assert (labels == encoded.ids[encoded.labels != NOT_LEARNED]).all()
+
+
+def test_whether_an_answer_is_right_is_told_where_a_reward_is_read(tokenizer) -> None:
+    each = lesson("3", Course(drill=True))
+    (encoded,) = encode_lessons(tokenizer, [each])
+    told = encoded.verdicts != NOT_LEARNED
+    assert tokenizer.decode(encoded.ids[told]) == "<|im_end|>\n" * 5
+    assert encoded.verdicts[told].tolist() == [int(turn.right) for turn in each.turns[1::2] for _ in range(2)]
 
 
 def test_patches_are_those_of_the_image_processor(tokenizer) -> None:
