@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from dt2it_ray.data.scenes.glyphs import word_bitmap
-from dt2it_ray.data.scenes.scene import Bar, Scene, Thing, drawer
+from dt2it_ray.data.scenes.scene import MAX_BARS, Bar, Scene, Thing, drawer
 
 SIDE = 96
 CELL = 32
@@ -86,7 +86,7 @@ def _draw_bars(pen: ImageDraw.ImageDraw, bars: tuple[Bar, ...], shift: int) -> N
     for unit in range(1, 7):
         pen.line((4, floor - unit * UNIT, SIDE - 4, floor - unit * UNIT), fill=_RULE)
     pen.line((4, floor, SIDE - 4, floor), fill=_INK)
-    pitch = (SIDE - 12) // len(bars)
+    pitch = (SIDE - 12) // MAX_BARS
     for place, bar in enumerate(bars):
         left = 6 + place * pitch + 3
         box = (left, floor - bar.height * UNIT, left + pitch - 7, floor - 1)

@@ -24,6 +24,7 @@ WORDS = (
 )
 MAX_THINGS = 5
 MAX_HEIGHT = 6
+MAX_BARS = 3
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,8 @@ def _things(draw: random.Random, free: list[int]) -> tuple[Thing, ...]:
 
 
 def _bars(draw: random.Random) -> tuple[Bar, ...]:
-    """Three or four bars of different colours; one is the tallest."""
-    colours = draw.sample(COLOURS, draw.choice((3, 4)))
+    """Two or three bars of different colours; one is the tallest."""
+    colours = draw.sample(COLOURS, draw.randint(2, MAX_BARS))
     tallest = draw.randint(3, MAX_HEIGHT)
     heights = [tallest] + [draw.randint(1, tallest - 1) for _ in colours[1:]]
     draw.shuffle(heights)

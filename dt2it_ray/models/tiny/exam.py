@@ -99,10 +99,13 @@ pipeline_tag: image-text-to-text
 ---
 # Tiny Qwen3-VL of the embedded world
 
-Qwen3-VL's architecture at 2.5 M parameters (128 hidden, 4 text layers, 3 vision layers, patch 16), taught from random
+Qwen3-VL's architecture at 2.9 M parameters (128 hidden, 6 text layers, 3 vision layers, patch 16), taught from random
 weights on rendered 96x96 scenes: coloured shapes, written words and bar charts, with questions in English and
 Chinese. It answers the prompts of the embedded run and is the backbone of its reward models. It knows nothing else
 and is of no use outside.
+
+It learned to see, then to answer, and to tell at the end of an answer whether all of it is true. The heads by which it
+told are not shipped: a reward model starts from a new one, and finds this knowledge in the hidden states.
 
 Made by `python jobs/pretrain_tiny.py OUTPUT` in {made}, with `{settings}`.
 

@@ -14,15 +14,15 @@ from dt2it_ray.data.scenes.wording import bare_text
 from dt2it_ray.data.t2i_wording import FIRST_BETTER, SECOND_BETTER, comparison_question
 
 CHINESE_SHARE = 0.28
-TWO_IMAGE_SHARE = 0.12
+TWO_IMAGE_SHARE = 0.2
 SYSTEM_SHARE = 0.4
+CAPTION_SHARE = 0.25
 LIES = (0.35, 0.2)
 """Part of the answers whose main claim is wrong, and of their further claims: half of the answers have some error."""
 QUESTIONS = 3
 DRILL_QUESTIONS = 5
-WEIGHTS = {"existence": 2.0, "position": 2.0, "word": 1.5}
-"""How much likelier a question of a family is asked than one of the others. To say whether something is there means
-to compare words with a picture, which is what a reward model does, and it is learned late."""
+WEIGHTS = {"word": 3.0}
+"""How much likelier a question of a family is asked than one of the others, of which a scene allows more."""
 STYLE_WEIGHTS = (2, 1, 1, 1)
 """Of `STYLES`: short answers teach the most per token."""
 FULL_STOPS = {"en": ".", "zh": "。"}
@@ -54,8 +54,8 @@ class Lesson:
 class Course:
     """What is taught at some time of the training."""
 
-    drill: bool = False
-    """Questions with the barest answers instead of whole lessons."""
+    drills: float = 0.0
+    """Part of the lessons that are drills: questions with the barest answers."""
     lies: bool = True
     """Half of the answers are wrong on purpose. They are not learned, but of all answers the model tells whether they
     are right. Otherwise all are right, and it does not."""
@@ -65,7 +65,8 @@ class Course:
 
 def lesson(seed: int | str, course: Course) -> Lesson:
     """The lesson of a seed."""
-    return _drill(seed, course) if course.drill else _whole_lesson(seed, course)
+    drilled = drawer("course", seed).random() < course.drills
+    return _drill(seed, course) if drilled else _whole_lesson(seed, course)
 
 
 def _drill(seed: int | str, course: Course) -> Lesson:
@@ -99,12 +100,12 @@ def _draw_language(draw: random.Random) -> str:
 
 
 def _lesson_turns(scene: Scene, seed: int | str, language: str, course: Course, draw: random.Random) -> list[Turn]:
-    """Questions with answers, some checked, and mostly one caption somewhere between them."""
+    """Questions with answers, and sometimes a caption somewhere between them."""
     parts = [
         _answer_turns(scene, question, f"{seed} {place}", course, draw)
         for place, question in enumerate(_pick_questions(scene, seed, language, QUESTIONS, draw))
     ]
-    if draw.random() < 0.5:
+    if draw.random() < CAPTION_SHARE:
         request = draw.choice(CAPTION_REQUESTS[language])
         described = [Turn("user", request), Turn("assistant", caption(scene, language, seed), learned=True)]
         parts.insert(draw.randint(0, len(parts)), described)

@@ -22,9 +22,12 @@ from dt2it_ray.models.tiny.tokenizer import train_tokenizer
 from dt2it_ray.models.tiny.views import Views
 from dt2it_ray.settings import Settings
 
+VERDICT_DRILLS = Course(drills=0.9)
+"""With some whole lessons, so that the first sentences are no shock later."""
+KEPT_DRILLS = 0.3
+"""Part of the lessons that are drills to the end."""
 CHUNK_BATCHES = 16
 """Batches cut from one chunk of lessons, so that a batch holds lessons of similar length."""
-
 STATE_EVERY = 100
 """Steps between two writings of the state that a stopped training goes on from."""
 TOKEN_LENGTH = 4.0
@@ -37,7 +40,7 @@ class PretrainSettings(Settings):
     """How long and how fast the model learns."""
 
     seed: int = 1
-    lessons: int = Field(default=96_000, ge=64)
+    lessons: int = Field(default=100_000, ge=64)
     """Conversations shown, each once."""
     batch_lessons: int = Field(default=16, ge=1)
     rates: Rates = Rates()
@@ -45,10 +48,10 @@ class PretrainSettings(Settings):
     """Batches of pictures that the vision part is taught on beforehand."""
     sight_images: int = Field(default=64, ge=1)
     """Pictures in each of them."""
-    answer_drills: float = Field(default=0.3, ge=0, le=1)
+    answer_drills: float = Field(default=0.22, ge=0, le=1)
     """Part of the training, at its start, in which lessons are drills in answering."""
-    verdict_drills: float = Field(default=0.4, ge=0, le=1)
-    """Part after that in which they are drills in answering and in telling whether answers are right."""
+    verdict_drills: float = Field(default=0.28, ge=0, le=1)
+    """Part after that in which they are mostly drills in answering and in telling whether answers are right."""
     doubt: float = Field(default=0.3, ge=0, le=1)
     """Part of the wrong answers that are learned at the end, so that sampled candidates differ in truth."""
     doubt_from: float = Field(default=0.85, ge=0, le=1)
@@ -214,10 +217,11 @@ def _batches(
 def _course(settings: PretrainSettings, done: float) -> Course:
     """What is taught when the part `done` of the training is over."""
     if done < settings.answer_drills:
-        return Course(drill=True, lies=False)
+        return Course(drills=1, lies=False)
     if done < settings.answer_drills + settings.verdict_drills:
-        return Course(drill=True)
-    return Course(doubt=settings.doubt if done >= settings.doubt_from else 0.0)
+        return VERDICT_DRILLS
+    doubt = settings.doubt if done >= settings.doubt_from else 0.0
+    return Course(drills=KEPT_DRILLS, doubt=doubt)
 
 
 def _as_is(made: Any) -> Any:

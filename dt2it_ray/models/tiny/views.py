@@ -16,9 +16,10 @@ PATCH = 16
 MERGE = 2
 GRID = SIDE // PATCH
 IMAGE_TOKENS = (GRID // MERGE) ** 2
-CLASSES = (len(SHAPES) + 1, len(COLOURS) + 1, IMAGE_TOKENS, len(WORDS) + 1, *[MAX_HEIGHT + 1] * len(COLOURS))
+CLASSES = (len(SHAPES) + 2, len(COLOURS) + 1, IMAGE_TOKENS, len(WORDS) + 1, MAX_HEIGHT + 1)
 """Answers to each question that is put to an image token: shape and colour in its cell, which cell it is, the word of
-the picture, and the height of the bar of each colour. The first answer of all but the cell is "none"."""
+the picture, and the height of the bar in its column. The first answer of all but the cell is "none"; a bar fills its
+column, and counts as one more shape."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,8 @@ def sight_labels(scene: Scene) -> np.ndarray:
         labels[thing.cell, :2] = SHAPES.index(thing.shape) + 1, COLOURS.index(thing.colour) + 1
     if scene.word:
         labels[:, 3] = WORDS.index(scene.word) + 1
-    for bar in scene.bars:
-        labels[:, 4 + COLOURS.index(bar.colour)] = bar.height
+    for column, bar in enumerate(scene.bars):
+        labels[column::3, [0, 1, 4]] = len(SHAPES) + 1, COLOURS.index(bar.colour) + 1, bar.height
     return labels
 
 

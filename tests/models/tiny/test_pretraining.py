@@ -25,7 +25,7 @@ from dt2it_ray.models.tiny.lessons import Course, Lesson, Turn, lesson
 from dt2it_ray.models.tiny.optimizers import Optimizer, Rates
 from dt2it_ray.models.tiny.pretrain import PretrainSettings, lesson_tokenizer, pretrain
 from dt2it_ray.models.tiny.sight import Sight, ViewBatches
-from dt2it_ray.models.tiny.views import GRID, IMAGE_TOKENS, LETTERS, letter_labels, patches, sight_labels
+from dt2it_ray.models.tiny.views import GRID, LETTERS, letter_labels, patches, sight_labels
 
 LESSONS = Course()
 SHORT = PretrainSettings(lessons=64, batch_lessons=4, sight_batches=4, sight_images=4, tokenizer_lessons=200)
@@ -50,7 +50,7 @@ def test_lessons_come_in_both_languages_with_one_and_two_pictures() -> None:
 
 
 def test_drills_are_bare_answers_and_only_right_ones_are_learned() -> None:
-    answers = [each for number in range(80) for each in answers_of(lesson(number, Course(drill=True)))]
+    answers = [each for number in range(80) for each in answers_of(lesson(number, Course(drills=1)))]
     assert all(answer.learned == answer.right == right for answer, right in answers)
     assert {right for _, right in answers} == {True, False}
     texts = {answer.text for answer, _ in answers}
@@ -59,7 +59,7 @@ def test_drills_are_bare_answers_and_only_right_ones_are_learned() -> None:
 
 
 def test_without_lies_every_answer_is_right_and_there_is_nothing_to_tell() -> None:
-    answers = [each for number in range(40) for each in answers_of(lesson(number, Course(drill=True, lies=False)))]
+    answers = [each for number in range(40) for each in answers_of(lesson(number, Course(drills=1, lies=False)))]
     assert all(right and answer.learned and answer.right is None for answer, right in answers)
 
 
@@ -93,7 +93,7 @@ def test_only_learned_answers_carry_the_loss_and_they_end_with_the_end_of_their_
 
 
 def test_whether_an_answer_is_right_is_told_where_a_reward_is_read(tokenizer) -> None:
-    each = lesson("3", Course(drill=True))
+    each = lesson("3", Course(drills=1))
     (encoded,) = encode_lessons(tokenizer, [each])
     told = encoded.verdicts != NOT_LEARNED
     assert tokenizer.decode(encoded.ids[told]) == "<|im_end|>\n" * 5
@@ -122,9 +122,12 @@ def test_rotary_positions_are_those_of_the_model(tokenizer) -> None:
 def test_image_tokens_are_asked_what_stands_in_their_cell_and_what_the_picture_holds() -> None:
     things, bars = (Thing("star", "red", 4),), (Bar("blue", 6),)
     labels = sight_labels(Scene(things, "CAT", 0, (), look=1))
-    assert labels[4].tolist() == [SHAPES.index("star") + 1, 1, 4, WORDS.index("CAT") + 1, *[0] * len(COLOURS)]
-    assert labels[0].tolist() == [0, 0, 0, WORDS.index("CAT") + 1, *[0] * len(COLOURS)]
-    assert sight_labels(Scene((), "", 0, bars, look=1))[:, 4 + COLOURS.index("blue")].tolist() == [6] * IMAGE_TOKENS
+    assert labels[4].tolist() == [SHAPES.index("star") + 1, 1, 4, WORDS.index("CAT") + 1, 0]
+    assert labels[0].tolist() == [0, 0, 0, WORDS.index("CAT") + 1, 0]
+    told = sight_labels(Scene((), "", 0, bars, look=1))
+    bar = [len(SHAPES) + 1, COLOURS.index("blue") + 1]
+    assert told[[0, 3, 6]].tolist() == [[*bar, cell, 0, 6] for cell in (0, 3, 6)]
+    assert told[[1, 2]].tolist() == [[0, 0, cell, 0, 0] for cell in (1, 2)]
 
 
 def test_a_cell_is_asked_for_the_letters_that_lie_in_it() -> None:
