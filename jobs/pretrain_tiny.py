@@ -6,11 +6,13 @@ The same command goes on with a training that was stopped.
 """
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
 import torch
 
+from dt2it_ray.errors import Dt2itError
 from dt2it_ray.models.tiny.architecture import save_tiny
 from dt2it_ray.models.tiny.exam import examine, write_card
 from dt2it_ray.models.tiny.pretrain import PretrainSettings, lesson_tokenizer, pretrain
@@ -19,13 +21,24 @@ from dt2it_ray.settings import load_settings
 TOLD_EVERY, SAVED_EVERY = 100, 500
 
 
-def main() -> None:
+def main() -> int:
+    """Exit code of the job: 0 done, 1 it failed, 2 bad usage or settings."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path, help="folder for the model")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--loaders", type=int, default=1, help="processes that make lessons")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings, e.g. lessons=20000")
     given = parser.parse_args()
+    try:
+        make(given)
+    except Dt2itError as error:
+        print(f"pretrain_tiny: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def make(given: argparse.Namespace) -> None:
+    """What the command line asks for."""
     settings = load_settings(PretrainSettings, None, given.overrides)
     tokenizer = lesson_tokenizer(settings)
     began = time.monotonic()
@@ -49,4 +62,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -89,11 +89,13 @@ def pretrain(
     pupil = Pupil(tokenizer).to(device)
     taught = torch.nn.ModuleList([pupil.model.model.language_model, pupil.verdict])
     optimizer = pupil.optimizer(taught, settings.rates, settings.steps())
-    resumed = _resume(state, settings, pupil, optimizer)
-    if resumed is None:
+    place = _resume(state, settings, pupil, optimizer)
+    if place is None:
         _teach_sight(pupil, settings, device, loaders)
+        place = (0, math.log(len(tokenizer)))
+        _save_state(state, settings, pupil, optimizer, place)
     pupil.vision.requires_grad_(False)
-    first, smooth = resumed or (0, math.log(len(tokenizer)))
+    first, smooth = place
     for step, batch in enumerate(_batches(settings, tokenizer, loaders, first), start=first):
         with torch.autocast(device, torch.bfloat16):
             loss = pupil.lesson_loss(batch, device)
