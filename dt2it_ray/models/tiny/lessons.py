@@ -1,7 +1,7 @@
 """What the tiny model is taught: conversations about scenes, drawn from a seed. Imports no model library."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dt2it_ray.data.chat import REWARD_SYSTEM
 from dt2it_ray.data.scenes.answers import STYLES, pick_extras, write_answer
@@ -14,13 +14,14 @@ from dt2it_ray.data.scenes.wording import bare_text
 from dt2it_ray.data.t2i_wording import FIRST_BETTER, SECOND_BETTER, comparison_question
 
 CHINESE_SHARE = 0.28
-TWO_IMAGE_SHARE = 0.2
+TWO_IMAGE_SHARE = 0.15
 SYSTEM_SHARE = 0.4
 CAPTION_SHARE = 0.25
 LIES = (0.35, 0.2)
 """Part of the answers whose main claim is wrong, and of their further claims: half of the answers have some error."""
 QUESTIONS = 3
 DRILL_QUESTIONS = 5
+DRILL_COMPARISONS = 4
 WEIGHTS = {"word": 3.0}
 """How much likelier a question of a family is asked than one of the others, of which a scene allows more."""
 STYLE_WEIGHTS = (2, 1, 1, 1)
@@ -74,6 +75,9 @@ def _drill(seed: int | str, course: Course) -> Lesson:
     question is about, and then whether an answer fits it, long before it could from whole sentences."""
     draw = drawer("drill", seed)
     language, scene = _draw_language(draw), sample_scene(f"drill {seed}")
+    if draw.random() < TWO_IMAGE_SHARE:
+        scenes = (scene, sample_scene(f"drill {seed} other"))
+        return Lesson(scenes, tuple(_comparison_drill(scenes, language, course, draw)))
     turns = []
     for question in _pick_questions(scene, seed, language, DRILL_QUESTIONS, draw):
         right = _draw_right(course, draw)
@@ -81,6 +85,35 @@ def _drill(seed: int | str, course: Course) -> Lesson:
         answer = bare_text(question.claim(value), language) + FULL_STOPS[language]
         turns += [Turn("user", question.text), _answer(answer, right, course, draw)]
     return Lesson((scene,), tuple(turns))
+
+
+def _comparison_drill(scenes: tuple[Scene, Scene], language: str, course: Course, draw: random.Random) -> list[Turn]:
+    """Captions that name one thing of one of the pictures."""
+    captions = [[caption(part, language) for part in _parts(scene)] for scene in scenes]
+    turns = []
+    for _ in range(DRILL_COMPARISONS):
+        better = draw.randrange(2)
+        telling = [text for text in captions[better] if text not in captions[1 - better]]
+        if telling:
+            turns += _comparison_turns(draw.choice(telling), better, course, draw)
+    return turns
+
+
+def _parts(scene: Scene) -> list[Scene]:
+    """Scenes with nothing but the things of one kind, or one bar."""
+    kinds = sorted({(thing.shape, thing.colour) for thing in scene.things})
+    things = [tuple(each for each in scene.things if (each.shape, each.colour) == kind) for kind in kinds]
+    return [
+        *(replace(scene, things=alike, word="") for alike in things),
+        *(replace(scene, bars=(bar,)) for bar in scene.bars),
+    ]
+
+
+def _comparison_turns(text: str, better: int, course: Course, draw: random.Random) -> list[Turn]:
+    """Which of two pictures fits a caption; `better` is 0 or 1."""
+    right = _draw_right(course, draw)
+    answer = BETTER[better if right else 1 - better]
+    return [Turn("user", comparison_question(text)), _answer(answer, right, course, draw)]
 
 
 def _whole_lesson(seed: int | str, course: Course) -> Lesson:
@@ -151,12 +184,9 @@ def _two_image_turns(
     """Comparisons for captions of both pictures and one description, in any order."""
     pair = t2i_pair(f"lesson {seed}", language)
     scenes = (pair.fitting, pair.other) if draw.random() < 0.5 else (pair.other, pair.fitting)
-    parts = []
-    for better, scene in enumerate(scenes):
-        right = _draw_right(course, draw)
-        answer = BETTER[better if right else 1 - better]
-        question = Turn("user", comparison_question(caption(scene, language, seed)))
-        parts.append([question, _answer(answer, right, course, draw)])
+    parts = [
+        _comparison_turns(caption(scene, language, seed), better, course, draw) for better, scene in enumerate(scenes)
+    ]
     number = draw.randint(1, 2)
     request = IMAGE_REQUESTS[language].format(number=number)
     described = caption(scenes[number - 1], language, seed)

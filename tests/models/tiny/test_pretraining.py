@@ -1,5 +1,6 @@
 """What the tiny model is taught and how: lessons are functions of their seed, batches are what transformers makes."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +8,13 @@ import pytest
 import torch
 from transformers import Qwen3VLForConditionalGeneration
 
+from dt2it_ray.data.scenes.captions import caption
 from dt2it_ray.data.scenes.claims import true_claims
 from dt2it_ray.data.scenes.grading import grade
 from dt2it_ray.data.scenes.questions import Question, ask, sample_questions
 from dt2it_ray.data.scenes.render import render
 from dt2it_ray.data.scenes.scene import COLOURS, SHAPES, WORDS, Bar, Scene, Thing, sample_scene
+from dt2it_ray.data.t2i_wording import FIRST_BETTER, SECOND_BETTER, comparison_question
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.collate import Encoder
 from dt2it_ray.models.model_settings import CollateSettings
@@ -70,8 +73,34 @@ def test_doubt_has_some_wrong_answers_learned() -> None:
     assert 0.2 < sum(wrong) / len(wrong) < 0.4
 
 
+def test_comparison_drills_name_what_only_one_picture_shows() -> None:
+    drills = [each for number in range(200) if len((each := lesson(number, Course(drills=1))).scenes) == 2]
+    assert drills
+    for drill in drills:
+        captions = [
+            {caption(part, language) for part in one_kind_each(scene) for language in ("en", "zh")}
+            for scene in drill.scenes
+        ]
+        for asked, answer in zip(drill.turns[::2], drill.turns[1::2], strict=True):
+            shown = [any(comparison_question(text) == asked.text for text in texts) for texts in captions]
+            assert sorted(shown) == [False, True]
+            fits = FIRST_BETTER if shown[0] else SECOND_BETTER
+            assert answer.right == answer.learned == (answer.text == fits)
+
+
+def one_kind_each(scene: Scene) -> list[Scene]:
+    """The scene cut into scenes with the things of one kind or one bar."""
+    by_kind = {(thing.shape, thing.colour): [] for thing in scene.things}
+    for thing in scene.things:
+        by_kind[thing.shape, thing.colour].append(thing)
+    things = [dataclasses.replace(scene, things=tuple(alike), word="") for alike in by_kind.values()]
+    return things + [dataclasses.replace(scene, bars=(bar,)) for bar in scene.bars]
+
+
 def answers_of(drill: Lesson) -> list[tuple[Turn, bool]]:
-    """The answers of a drill, and whether its scene says that they are right."""
+    """The answers of a drill about one picture, and whether its scene says that they are right."""
+    if len(drill.scenes) > 1:
+        return []
     (scene,), turns = drill.scenes, drill.turns
     asked_of = {question.text: question for question in (*all_questions(scene, "en"), *all_questions(scene, "zh"))}
     pairs = zip(turns[::2], turns[1::2], strict=True)
