@@ -7,7 +7,6 @@ The same command goes on with a training that was stopped.
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 import torch
@@ -15,7 +14,7 @@ import torch
 from dt2it_ray.errors import Dt2itError
 from dt2it_ray.models.tiny.architecture import save_tiny
 from dt2it_ray.models.tiny.exam import examine, write_card
-from dt2it_ray.models.tiny.pretrain import PretrainSettings, lesson_tokenizer, pretrain
+from dt2it_ray.models.tiny.pretrain import PretrainSettings, Progress, lesson_tokenizer, pretrain
 from dt2it_ray.settings import load_settings
 
 TOLD_EVERY, SAVED_EVERY = 100, 500
@@ -41,22 +40,22 @@ def make(given: argparse.Namespace) -> None:
     """What the command line asks for."""
     settings = load_settings(PretrainSettings, None, given.overrides)
     tokenizer = lesson_tokenizer(settings)
-    began = time.monotonic()
+    minutes = 0.0
 
-    def watch(step: int, loss: float, model: torch.nn.Module) -> None:
-        if step % TOLD_EVERY == 0:
-            print(f"step {step}/{settings.steps()}, loss {loss:.3f}, {time.monotonic() - began:.0f} s", flush=True)
-        if step % SAVED_EVERY == 0:
+    def watch(done: Progress, model: torch.nn.Module) -> None:
+        nonlocal minutes
+        minutes = done.seconds / 60
+        if done.step % TOLD_EVERY == 0:
+            print(f"step {done.step}/{settings.steps()}, loss {done.loss:.3f}, {done.seconds:.0f} s", flush=True)
+        if done.step % SAVED_EVERY == 0:
             save_tiny(model, tokenizer, given.output)
 
     given.output.mkdir(parents=True, exist_ok=True)
     state = given.output / "state.pt"
     model = pretrain(settings, tokenizer, given.device, given.loaders, state, watch)
-    spent = time.monotonic() - began
     save_tiny(model, tokenizer, given.output)
-    write_card(
-        given.output, settings, examine(given.output, device=given.device), f"{spent / 60:.0f} min on {given.device}"
-    )
+    marks = examine(given.output, device=given.device)
+    write_card(given.output, settings, marks, f"{minutes:.0f} min on {given.device}")
     state.unlink(missing_ok=True)
     print((given.output / "README.md").read_text())
 

@@ -3,9 +3,10 @@ by telling right answers from wrong ones."""
 
 import itertools
 import math
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from pydantic import Field
@@ -40,7 +41,7 @@ class PretrainSettings(Settings):
     """How long and how fast the model learns."""
 
     seed: int = 1
-    lessons: int = Field(default=100_000, ge=64)
+    lessons: int = Field(default=90_000, ge=64)
     """Conversations shown, each once."""
     batch_lessons: int = Field(default=16, ge=1)
     rates: Rates = Rates()
@@ -64,6 +65,17 @@ class PretrainSettings(Settings):
         return self.lessons // self.batch_lessons
 
 
+class Progress(NamedTuple):
+    """How far a training is."""
+
+    step: int
+    """Steps taken."""
+    loss: float
+    """Smoothed over about 50 steps."""
+    seconds: float
+    """Spent, without the time in which it was stopped."""
+
+
 def lesson_tokenizer(settings: PretrainSettings) -> PreTrainedTokenizerFast:
     """The tokenizer of the lessons' texts."""
     lessons = (
@@ -78,33 +90,34 @@ def pretrain(
     device: str,
     loaders: int,
     state: Path,
-    watch: Callable[[int, float, Qwen3VLForConditionalGeneration], None],
+    watch: Callable[[Progress, Qwen3VLForConditionalGeneration], None],
 ) -> Qwen3VLForConditionalGeneration:
     """The taught model in float32. Lessons are made in `loaders` processes.
 
     What is needed to go on is written to the file `state` now and then; if it is there, the training goes on from it.
-    `watch(step, smoothed loss, model)` is called after every step.
+    `watch` is called after every step.
     """
+    began = time.monotonic()
     torch.manual_seed(settings.seed)
     pupil = Pupil(tokenizer).to(device)
     taught = torch.nn.ModuleList([pupil.model.model.language_model, pupil.verdict])
     optimizer = pupil.optimizer(taught, settings.rates, settings.steps())
-    place = _resume(state, settings, pupil, optimizer)
-    if place is None:
+    done = _resume(state, settings, pupil, optimizer)
+    if done is None:
         _teach_sight(pupil, settings, device, loaders)
-        place = (0, math.log(len(tokenizer)))
-        _save_state(state, settings, pupil, optimizer, place)
+        done = Progress(0, math.log(len(tokenizer)), time.monotonic() - began)
+        _save_state(state, settings, pupil, optimizer, done)
+    began = time.monotonic() - done.seconds
     pupil.vision.requires_grad_(False)
-    first, smooth = place
-    for step, batch in enumerate(_batches(settings, tokenizer, loaders, first), start=first):
+    for step, batch in enumerate(_batches(settings, tokenizer, loaders, done.step), start=done.step):
         with torch.autocast(device, torch.bfloat16):
             loss = pupil.lesson_loss(batch, device)
         loss.backward()
         optimizer.step(step)
-        smooth = 0.98 * smooth + 0.02 * loss.item()
-        watch(step + 1, smooth, pupil.model)
-        if (step + 1) % STATE_EVERY == 0:
-            _save_state(state, settings, pupil, optimizer, (step + 1, smooth))
+        done = Progress(step + 1, 0.98 * done.loss + 0.02 * loss.item(), time.monotonic() - began)
+        watch(done, pupil.model)
+        if done.step % STATE_EVERY == 0:
+            _save_state(state, settings, pupil, optimizer, done)
     return pupil.model
 
 
@@ -180,15 +193,15 @@ def _teach_sight(pupil: Pupil, settings: PretrainSettings, device: str, loaders:
     pupil.settle(views[0].to(device))
 
 
-def _save_state(state: Path, settings: PretrainSettings, pupil: Pupil, optimizer: Optimizer, place: Any) -> None:
+def _save_state(state: Path, settings: PretrainSettings, pupil: Pupil, optimizer: Optimizer, done: Progress) -> None:
     draft = state.with_suffix(".draft")
-    told = {"settings": settings.model_dump(), "place": place, "pupil": pupil.state_dict()}
+    told = {"settings": settings.model_dump(), "done": tuple(done), "pupil": pupil.state_dict()}
     torch.save(told | {"optimizer": optimizer.state_dict()}, draft)
     draft.replace(state)
 
 
-def _resume(state: Path, settings: PretrainSettings, pupil: Pupil, optimizer: Optimizer) -> tuple[int, float] | None:
-    """The next step and the smoothed loss, with the pupil and the optimizer as they were; None to start.
+def _resume(state: Path, settings: PretrainSettings, pupil: Pupil, optimizer: Optimizer) -> Progress | None:
+    """How far the training was, with the pupil and the optimizer as they were; None to start.
 
     Raises:
         ConfigError: the state was left by a training with other settings.
@@ -200,7 +213,7 @@ def _resume(state: Path, settings: PretrainSettings, pupil: Pupil, optimizer: Op
         raise ConfigError(f"{state} was left by a training with other settings; delete it, or use those settings")
     pupil.load_state_dict(told["pupil"])
     optimizer.load_state_dict(told["optimizer"])
-    return told["place"]
+    return Progress(*told["done"])
 
 
 def _batches(

@@ -26,7 +26,7 @@ from dt2it_ray.models.tiny.batches import NOT_LEARNED, WIDTH_STEP, encode_lesson
 from dt2it_ray.models.tiny.exam import mark, write_card
 from dt2it_ray.models.tiny.lessons import Course, Lesson, Turn, lesson
 from dt2it_ray.models.tiny.optimizers import Optimizer, Rates
-from dt2it_ray.models.tiny.pretrain import PretrainSettings, lesson_tokenizer, pretrain
+from dt2it_ray.models.tiny.pretrain import PretrainSettings, Progress, lesson_tokenizer, pretrain
 from dt2it_ray.models.tiny.sight import Sight, ViewBatches
 from dt2it_ray.models.tiny.views import GRID, LETTERS, letter_labels, patches, sight_labels
 
@@ -185,8 +185,8 @@ def test_a_stopped_training_goes_on_to_the_same_weights(
 ) -> None:
     monkeypatch.setattr(pretraining, "STATE_EVERY", 5)
 
-    def stop_at_12(step: int, loss: float, model: object) -> None:
-        if step == 12:
+    def stop_at_12(done: Progress, model: object) -> None:
+        if done.step == 12:
             raise KeyboardInterrupt
 
     whole = pretrain(SHORT, tokenizer, "cpu", 0, tmp_path / "whole.pt", lambda *_: None)
