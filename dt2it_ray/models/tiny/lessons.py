@@ -10,22 +10,22 @@ from dt2it_ray.data.scenes.grading import grade
 from dt2it_ray.data.scenes.questions import Question, sample_questions
 from dt2it_ray.data.scenes.scene import Scene, drawer, sample_scene
 from dt2it_ray.data.scenes.t2i import t2i_pair
-from dt2it_ray.data.scenes.wording import bare_text
+from dt2it_ray.data.scenes.wording import bare_text, claim_text
 from dt2it_ray.data.t2i_wording import FIRST_BETTER, SECOND_BETTER, comparison_question
 
 CHINESE_SHARE = 0.28
 TWO_IMAGE_SHARE = 0.15
 SYSTEM_SHARE = 0.4
 CAPTION_SHARE = 0.25
-LIES = (0.35, 0.2)
+LIES = (0.3, 0.35)
 """Part of the answers whose main claim is wrong, and of their further claims: half of the answers have some error."""
 QUESTIONS = 3
 DRILL_QUESTIONS = 5
 DRILL_COMPARISONS = 4
-WEIGHTS = {"word": 3.0}
+WEIGHTS = {"word": 3.0, "position": 2.0}
 """How much likelier a question of a family is asked than one of the others, of which a scene allows more."""
-STYLE_WEIGHTS = (2, 1, 1, 1)
-"""Of `STYLES`: short answers teach the most per token."""
+STATEMENT_SHARE = 0.4
+"""Part of the questions in drills in telling that ask what the picture shows; the answer is any sentence about it."""
 FULL_STOPS = {"en": ".", "zh": "。"}
 BETTER = (FIRST_BETTER, SECOND_BETTER)
 IMAGE_REQUESTS = {"en": "Describe image {number}.", "zh": "请描述第{number}张图片。"}
@@ -82,8 +82,13 @@ def _drill(seed: int | str, course: Course) -> Lesson:
     for question in _pick_questions(scene, seed, language, DRILL_QUESTIONS, draw):
         right = _draw_right(course, draw)
         value = question.value if right else draw.choice(question.false_values)
-        answer = bare_text(question.claim(value), language) + FULL_STOPS[language]
-        turns += [Turn("user", question.text), _answer(answer, right, course, draw)]
+        claim = question.claim(value)
+        if course.lies and draw.random() < STATEMENT_SHARE:
+            asked, sentence = draw.choice(CAPTION_REQUESTS[language]), claim_text(claim, language, draw.randrange(2))
+            turns += [Turn("user", asked), Turn("assistant", sentence, right=right)]
+        else:
+            answer = bare_text(claim, language) + FULL_STOPS[language]
+            turns += [Turn("user", question.text), _answer(answer, right, course, draw)]
     return Lesson((scene,), tuple(turns))
 
 
@@ -157,8 +162,7 @@ def _answer_turns(scene: Scene, question: Question, seed: str, course: Course, d
     main_true, extras_true = _plant_truth(*(LIES if course.lies else (0, 0)), draw)
     value = question.value if main_true else draw.choice(question.false_values)
     extras = pick_extras(scene, question, extras_true, seed)
-    style = draw.choices(STYLES, STYLE_WEIGHTS)[0]
-    answer = write_answer(scene, question, value, style, question.language, extras, seed)
+    answer = write_answer(scene, question, value, draw.choice(STYLES), question.language, extras, seed)
     found = grade(scene, question, answer)
     right = found.main == "right" and not found.extra_wrong
     return [Turn("user", question.text), _answer(answer, right, course, draw)]

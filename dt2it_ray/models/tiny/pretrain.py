@@ -49,9 +49,9 @@ class PretrainSettings(Settings):
     """Batches of pictures that the vision part is taught on beforehand."""
     sight_images: int = Field(default=64, ge=1)
     """Pictures in each of them."""
-    answer_drills: float = Field(default=0.22, ge=0, le=1)
+    answer_drills: float = Field(default=0.2, ge=0, le=1)
     """Part of the training, at its start, in which lessons are drills in answering."""
-    verdict_drills: float = Field(default=0.28, ge=0, le=1)
+    verdict_drills: float = Field(default=0.25, ge=0, le=1)
     """Part after that in which they are mostly drills in answering and in telling whether answers are right."""
     doubt: float = Field(default=0.3, ge=0, le=1)
     """Part of the wrong answers that are learned at the end, so that sampled candidates differ in truth."""

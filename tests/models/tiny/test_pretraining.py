@@ -8,12 +8,13 @@ import pytest
 import torch
 from transformers import Qwen3VLForConditionalGeneration
 
-from dt2it_ray.data.scenes.captions import caption
+from dt2it_ray.data.scenes.captions import CAPTION_REQUESTS, caption
 from dt2it_ray.data.scenes.claims import true_claims
 from dt2it_ray.data.scenes.grading import grade
 from dt2it_ray.data.scenes.questions import Question, ask, sample_questions
 from dt2it_ray.data.scenes.render import render
 from dt2it_ray.data.scenes.scene import COLOURS, SHAPES, WORDS, Bar, Scene, Thing, sample_scene
+from dt2it_ray.data.scenes.wording import claims_in
 from dt2it_ray.data.t2i_wording import FIRST_BETTER, SECOND_BETTER, comparison_question
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.collate import Encoder
@@ -61,6 +62,19 @@ def test_drills_are_bare_answers_and_only_right_ones_are_learned() -> None:
     assert max(map(len, texts)) <= len("Bottom middle.")
 
 
+def test_statements_of_drills_are_only_told_right_from_wrong() -> None:
+    told = []
+    for number in range(80):
+        drill = lesson(number, Course(drills=1))
+        true = set(true_claims(drill.scenes[0]))
+        for asked, answer in zip(drill.turns[::2], drill.turns[1::2], strict=True):
+            if asked.text in (*CAPTION_REQUESTS["en"], *CAPTION_REQUESTS["zh"]):
+                (claim,) = claims_in(answer.text)
+                told.append(answer.right)
+                assert (answer.learned, answer.right) == (False, claim in true)
+    assert {True, False} <= set(told)
+
+
 def test_without_lies_every_answer_is_right_and_there_is_nothing_to_tell() -> None:
     answers = [each for number in range(40) for each in answers_of(lesson(number, Course(drills=1, lies=False)))]
     assert all(right and answer.learned and answer.right is None for answer, right in answers)
@@ -98,13 +112,13 @@ def one_kind_each(scene: Scene) -> list[Scene]:
 
 
 def answers_of(drill: Lesson) -> list[tuple[Turn, bool]]:
-    """The answers of a drill about one picture, and whether its scene says that they are right."""
+    """The answers to questions of a drill about one picture, and whether its scene says that they are right."""
     if len(drill.scenes) > 1:
         return []
     (scene,), turns = drill.scenes, drill.turns
     asked_of = {question.text: question for question in (*all_questions(scene, "en"), *all_questions(scene, "zh"))}
-    pairs = zip(turns[::2], turns[1::2], strict=True)
-    return [(answer, grade(scene, asked_of[asked.text], answer.text).main == "right") for asked, answer in pairs]
+    pairs = [(asked_of.get(asked.text), answer) for asked, answer in zip(turns[::2], turns[1::2], strict=True)]
+    return [(answer, grade(scene, question, answer.text).main == "right") for question, answer in pairs if question]
 
 
 def all_questions(scene: Scene, language: str) -> list[Question]:
