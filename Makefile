@@ -25,7 +25,7 @@ demo: venv
 	$(BIN)/dt2it run --config jobs/configs/tiny.yaml root=$(RUNS) name=demo
 
 test: venv
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest
 
 check: venv
 	$(BIN)/ruff format --check .

@@ -17,7 +17,7 @@ from dt2it_ray.models.tiny.exam import examine, write_card
 from dt2it_ray.models.tiny.pretrain import PretrainSettings, Progress, lesson_tokenizer, pretrain
 from dt2it_ray.settings import load_settings
 
-TOLD_EVERY, SAVED_EVERY = 100, 500
+TOLD_EVERY = 100
 
 
 def main() -> int:
@@ -27,9 +27,8 @@ def main() -> int:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--loaders", type=int, default=1, help="processes that make lessons")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings, e.g. lessons=20000")
-    given = parser.parse_args()
     try:
-        make(given)
+        make(parser.parse_args())
     except Dt2itError as error:
         print(f"pretrain_tiny: {error}", file=sys.stderr)
         return error.exit_code
@@ -40,22 +39,18 @@ def make(given: argparse.Namespace) -> None:
     """What the command line asks for."""
     settings = load_settings(PretrainSettings, None, given.overrides)
     tokenizer = lesson_tokenizer(settings)
-    minutes = 0.0
 
     def watch(done: Progress, model: torch.nn.Module) -> None:
-        nonlocal minutes
-        minutes = done.seconds / 60
         if done.step % TOLD_EVERY == 0:
             print(f"step {done.step}/{settings.steps()}, loss {done.loss:.3f}, {done.seconds:.0f} s", flush=True)
-        if done.step % SAVED_EVERY == 0:
             save_tiny(model, tokenizer, given.output)
 
     given.output.mkdir(parents=True, exist_ok=True)
     state = given.output / "state.pt"
-    model = pretrain(settings, tokenizer, given.device, given.loaders, state, watch)
+    model, done = pretrain(settings, tokenizer, given.device, given.loaders, state, watch)
     save_tiny(model, tokenizer, given.output)
     marks = examine(given.output, device=given.device)
-    write_card(given.output, settings, marks, f"{minutes:.0f} min on {given.device}")
+    write_card(given.output, settings, marks, f"{done.seconds / 60:.0f} min on {given.device}")
     state.unlink(missing_ok=True)
     print((given.output / "README.md").read_text())
 

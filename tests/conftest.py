@@ -12,14 +12,6 @@ settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("busy")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With two test processes, a file stays in one of them, and so do all tests of the loop, which share a run. Those
-    take longest and come first."""
-    items.sort(key=lambda item: "loop" not in item.keywords)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("loop" if "loop" in item.keywords else item.path.stem))
-
-
 @pytest.fixture(scope="session")
 def ray_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A local Ray session with 2 CPUs, no token authentication and a HOME of its own."""

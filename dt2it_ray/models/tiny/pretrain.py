@@ -91,8 +91,8 @@ def pretrain(
     loaders: int,
     state: Path,
     watch: Callable[[Progress, Qwen3VLForConditionalGeneration], None],
-) -> Qwen3VLForConditionalGeneration:
-    """The taught model in float32. Lessons are made in `loaders` processes.
+) -> tuple[Qwen3VLForConditionalGeneration, Progress]:
+    """The taught model in float32, and what it took. Lessons are made in `loaders` processes.
 
     What is needed to go on is written to the file `state` now and then; if it is there, the training goes on from it.
     `watch` is called after every step.
@@ -118,7 +118,7 @@ def pretrain(
         watch(done, pupil.model)
         if done.step % STATE_EVERY == 0:
             _save_state(state, settings, pupil, optimizer, done)
-    return pupil.model
+    return pupil.model, done
 
 
 class Pupil(torch.nn.Module):

@@ -203,10 +203,10 @@ def test_a_stopped_training_goes_on_to_the_same_weights(
         if done.step == 12:
             raise KeyboardInterrupt
 
-    whole = pretrain(SHORT, tokenizer, "cpu", 0, tmp_path / "whole.pt", lambda *_: None)
+    whole, _ = pretrain(SHORT, tokenizer, "cpu", 0, tmp_path / "whole.pt", lambda *_: None)
     with pytest.raises(KeyboardInterrupt):
         pretrain(SHORT, tokenizer, "cpu", 0, tmp_path / "state.pt", stop_at_12)
-    resumed = pretrain(SHORT, tokenizer, "cpu", 0, tmp_path / "state.pt", lambda *_: None)
+    resumed, _ = pretrain(SHORT, tokenizer, "cpu", 0, tmp_path / "state.pt", lambda *_: None)
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
     other = SHORT.model_copy(update={"doubt": 0.1})
     with pytest.raises(ConfigError, match="other settings"):
