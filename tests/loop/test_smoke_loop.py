@@ -89,7 +89,7 @@ def test_a_run_whose_driver_is_killed_goes_on_and_ends_with_the_same_bytes(finis
     driver = subprocess.Popen(
         [*COMMAND, f"root={tmp_path}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    folder = tmp_path / "smoke" / "iter-00" / "train"
+    folder = tmp_path / "smoke" / "raw_baseline" / "train"
     wait_for_steps(folder, 2 * CHECKPOINT_EVERY + 1, driver)
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
