@@ -56,7 +56,7 @@ class Course:
     """What is taught at some time of the training."""
 
     drills: float = 0.0
-    """Part of the lessons that are drills: questions with the barest answers."""
+    """Part of the lessons that are drills: questions with the barest answers, single statements, short captions."""
     lies: bool = True
     """Half of the answers are wrong on purpose. They are not learned, but of all answers the model tells whether they
     are right. Otherwise all are right, and it does not."""
@@ -71,13 +71,14 @@ def lesson(seed: int | str, course: Course) -> Lesson:
 
 
 def _drill(seed: int | str, course: Course) -> Lesson:
-    """Nothing but bare answers: each learned token tells of the picture, and the model finds out which image token a
-    question is about, and then whether an answer fits it, long before it could from whole sentences."""
+    """Bare answers, single statements and captions of one thing: each token tells of the picture, and the model finds
+    out which image token a question is about, and then what is true of it, long before it could from whole lessons."""
     draw = drawer("drill", seed)
     language, scene = _draw_language(draw), sample_scene(f"drill {seed}")
     if draw.random() < TWO_IMAGE_SHARE:
         scenes = (scene, sample_scene(f"drill {seed} other"))
-        return Lesson(scenes, tuple(_comparison_drill(scenes, language, course, draw)))
+        if compared := _comparison_drill(scenes, language, course, draw):
+            return Lesson(scenes, tuple(compared))
     turns = []
     for question in _pick_questions(scene, seed, language, DRILL_QUESTIONS, draw):
         right = _draw_right(course, draw)
@@ -93,7 +94,7 @@ def _drill(seed: int | str, course: Course) -> Lesson:
 
 
 def _comparison_drill(scenes: tuple[Scene, Scene], language: str, course: Course, draw: random.Random) -> list[Turn]:
-    """Captions that name one thing of one of the pictures."""
+    """Captions that name one thing of one of the pictures; none where both show the same."""
     captions = [[caption(part, language) for part in _parts(scene)] for scene in scenes]
     turns = []
     for _ in range(DRILL_COMPARISONS):

@@ -102,6 +102,13 @@ def test_comparison_drills_name_what_only_one_picture_shows() -> None:
             assert answer.right == answer.learned == (answer.text == fits)
 
 
+def test_pictures_of_the_same_things_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = sample_scene("the same")
+    monkeypatch.setattr("dt2it_ray.models.tiny.lessons.sample_scene", lambda seed: scene)
+    drills = [lesson(number, Course(drills=1)) for number in range(60)]
+    assert all(drill.scenes == (scene,) and drill.turns for drill in drills)
+
+
 def one_kind_each(scene: Scene) -> list[Scene]:
     """The scene cut into scenes with the things of one kind or one bar."""
     by_kind = {(thing.shape, thing.colour): [] for thing in scene.things}
