@@ -62,7 +62,7 @@ def save_tiny(model: torch.nn.Module, tokenizer: PreTrainedTokenizerFast, folder
 def _text_config() -> dict:
     return {
         "hidden_size": HIDDEN,
-        "intermediate_size": 2 * HIDDEN,
+        "intermediate_size": 3 * HIDDEN,
         "num_hidden_layers": TEXT_LAYERS,
         "num_attention_heads": HEADS,
         "num_key_value_heads": HEADS // 2,

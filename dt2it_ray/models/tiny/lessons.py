@@ -1,7 +1,8 @@
 """What the tiny model is taught: conversations about scenes, drawn from a seed. Imports no model library."""
 
 import random
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from dt2it_ray.data.chat import REWARD_SYSTEM
 from dt2it_ray.data.scenes.answers import STYLES, pick_extras, write_answer
@@ -22,10 +23,6 @@ LIES = (0.3, 0.35)
 QUESTIONS = 3
 DRILL_QUESTIONS = 5
 DRILL_COMPARISONS = 4
-WEIGHTS = {"word": 3.0, "position": 2.0}
-"""How much likelier a question of a family is asked than one of the others, of which a scene allows more."""
-STATEMENT_SHARE = 0.4
-"""Part of the questions in drills in telling that ask what the picture shows; the answer is any sentence about it."""
 FULL_STOPS = {"en": ".", "zh": "。"}
 BETTER = (FIRST_BETTER, SECOND_BETTER)
 IMAGE_REQUESTS = {"en": "Describe image {number}.", "zh": "请描述第{number}张图片。"}
@@ -62,6 +59,12 @@ class Course:
     are right. Otherwise all are right, and it does not."""
     doubt: float = 0.0
     """Part of the wrong answers that are learned nevertheless, so that sampling from the model gives some."""
+    comparisons: float = 0.0
+    """Part of the drills that are about two pictures."""
+    statements: float = 0.0
+    """Part of the questions in drills that ask what the picture shows; the answer is any sentence about it."""
+    weights: Mapping[str, float] = field(default_factory=lambda: {"word": 3.0})
+    """How much likelier a question of a family is asked than one of the others, of which a scene allows more."""
 
 
 def lesson(seed: int | str, course: Course) -> Lesson:
@@ -75,16 +78,16 @@ def _drill(seed: int | str, course: Course) -> Lesson:
     out which image token a question is about, and then what is true of it, long before it could from whole lessons."""
     draw = drawer("drill", seed)
     language, scene = _draw_language(draw), sample_scene(f"drill {seed}")
-    if draw.random() < TWO_IMAGE_SHARE:
+    if draw.random() < course.comparisons:
         scenes = (scene, sample_scene(f"drill {seed} other"))
         if compared := _comparison_drill(scenes, language, course, draw):
             return Lesson(scenes, tuple(compared))
     turns = []
-    for question in _pick_questions(scene, seed, language, DRILL_QUESTIONS, draw):
+    for question in _pick_questions(scene, seed, language, DRILL_QUESTIONS, course, draw):
         right = _draw_right(course, draw)
         value = question.value if right else draw.choice(question.false_values)
         claim = question.claim(value)
-        if course.lies and draw.random() < STATEMENT_SHARE:
+        if draw.random() < course.statements:
             asked, sentence = draw.choice(CAPTION_REQUESTS[language]), claim_text(claim, language, draw.randrange(2))
             turns += [Turn("user", asked), Turn("assistant", sentence, right=right)]
         else:
@@ -142,7 +145,7 @@ def _lesson_turns(scene: Scene, seed: int | str, language: str, course: Course, 
     """Questions with answers, and sometimes a caption somewhere between them."""
     parts = [
         _answer_turns(scene, question, f"{seed} {place}", course, draw)
-        for place, question in enumerate(_pick_questions(scene, seed, language, QUESTIONS, draw))
+        for place, question in enumerate(_pick_questions(scene, seed, language, QUESTIONS, course, draw))
     ]
     if draw.random() < CAPTION_SHARE:
         request = draw.choice(CAPTION_REQUESTS[language])
@@ -151,11 +154,13 @@ def _lesson_turns(scene: Scene, seed: int | str, language: str, course: Course, 
     return [turn for part in parts for turn in part]
 
 
-def _pick_questions(scene: Scene, seed: int | str, language: str, number: int, draw: random.Random) -> list[Question]:
+def _pick_questions(
+    scene: Scene, seed: int | str, language: str, number: int, course: Course, draw: random.Random
+) -> list[Question]:
     """Some of the questions that the scene allows, families of greater weight more often."""
     asked = sample_questions(scene, seed, language, 4 * number)
     # Efraimidis and Spirakis: the largest of u ** (1 / weight) are a weighted sample without replacement.
-    ranked = sorted(asked, key=lambda question: -(draw.random() ** (1 / WEIGHTS.get(question.family, 1.0))))
+    ranked = sorted(asked, key=lambda question: -(draw.random() ** (1 / course.weights.get(question.family, 1.0))))
     return ranked[:number]
 
 

@@ -5,6 +5,7 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,10 +24,11 @@ from dt2it_ray.models.tiny.tokenizer import train_tokenizer
 from dt2it_ray.models.tiny.views import Views
 from dt2it_ray.settings import Settings
 
+ANSWER_DRILLS = Course(drills=1, lies=False)
 VERDICT_DRILLS = Course(drills=0.9)
 """With some whole lessons, so that the first sentences are no shock later."""
-KEPT_DRILLS = 0.3
-"""Part of the lessons that are drills to the end."""
+LESSONS = Course(drills=0.3, comparisons=0.3, statements=0.4, weights={"word": 3.0, "position": 3.0})
+"""Drills go on. Harder ones, at the start, would keep the model from learning to tell at all."""
 CHUNK_BATCHES = 16
 """Batches cut from one chunk of lessons, so that a batch holds lessons of similar length."""
 STATE_EVERY = 100
@@ -49,9 +51,9 @@ class PretrainSettings(Settings):
     """Batches of pictures that the vision part is taught on beforehand."""
     sight_images: int = Field(default=64, ge=1)
     """Pictures in each of them."""
-    answer_drills: float = Field(default=0.2, ge=0, le=1)
+    answer_drills: float = Field(default=0.23, ge=0, le=1)
     """Part of the training, at its start, in which lessons are drills in answering."""
-    verdict_drills: float = Field(default=0.25, ge=0, le=1)
+    verdict_drills: float = Field(default=0.27, ge=0, le=1)
     """Part after that in which they are mostly drills in answering and in telling whether answers are right."""
     doubt: float = Field(default=0.3, ge=0, le=1)
     """Part of the wrong answers that are learned at the end, so that sampled candidates differ in truth."""
@@ -232,11 +234,10 @@ def _batches(
 def _course(settings: PretrainSettings, done: float) -> Course:
     """What is taught when the part `done` of the training is over."""
     if done < settings.answer_drills:
-        return Course(drills=1, lies=False)
+        return ANSWER_DRILLS
     if done < settings.answer_drills + settings.verdict_drills:
         return VERDICT_DRILLS
-    doubt = settings.doubt if done >= settings.doubt_from else 0.0
-    return Course(drills=KEPT_DRILLS, doubt=doubt)
+    return replace(LESSONS, doubt=settings.doubt) if done >= settings.doubt_from else LESSONS
 
 
 def _as_is(made: Any) -> Any:
