@@ -65,7 +65,7 @@ def test_drills_are_bare_answers_and_only_right_ones_are_learned() -> None:
 def test_statements_of_drills_are_only_told_right_from_wrong() -> None:
     told = []
     for number in range(80):
-        drill = lesson(number, Course(drills=1))
+        drill = lesson(number, Course(drills=1, statements=0.4))
         true = set(true_claims(drill.scenes[0]))
         for asked, answer in zip(drill.turns[::2], drill.turns[1::2], strict=True):
             if asked.text in (*CAPTION_REQUESTS["en"], *CAPTION_REQUESTS["zh"]):
@@ -88,7 +88,9 @@ def test_doubt_has_some_wrong_answers_learned() -> None:
 
 
 def test_comparison_drills_name_what_only_one_picture_shows() -> None:
-    drills = [each for number in range(200) if len((each := lesson(number, Course(drills=1))).scenes) == 2]
+    drills = [
+        each for number in range(200) if len((each := lesson(number, Course(drills=1, comparisons=0.2))).scenes) == 2
+    ]
     assert drills
     for drill in drills:
         captions = [
@@ -105,7 +107,7 @@ def test_comparison_drills_name_what_only_one_picture_shows() -> None:
 def test_pictures_of_the_same_things_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = sample_scene("the same")
     monkeypatch.setattr("dt2it_ray.models.tiny.lessons.sample_scene", lambda seed: scene)
-    drills = [lesson(number, Course(drills=1)) for number in range(60)]
+    drills = [lesson(number, Course(drills=1, comparisons=1)) for number in range(60)]
     assert all(drill.scenes == (scene,) and drill.turns for drill in drills)
 
 
