@@ -11,8 +11,8 @@ from dt2it_ray.models.prefix import prefix_batch, row_length, shared_length
 from dt2it_ray.models.protocols import Conversation
 from dt2it_ray.models.reward_model import open_reward_model
 
-TOKENS_PER_PASS = 8192
-"""Padded tokens of one forward pass."""
+TOKENS_PER_PASS = {"cpu": 1024, "cuda": 8192}
+"""Padded tokens of one forward pass by kind of device. On a CPU the hidden states should stay in its caches."""
 ANSWERS_PER_ROW = 16
 """More answers of a prompt than this become further rows: the attention mask grows with the square of a row."""
 
@@ -35,7 +35,7 @@ class TorchScorer:
         encoded = [self.encoder.encode(conversation) for conversation in conversations]
         scores: list[float | Dropped] = [entry if isinstance(entry, Dropped) else 0.0 for entry in encoded]
         kept = [(place, entry) for place, entry in enumerate(encoded) if not isinstance(entry, Dropped)]
-        for batch in _batches(kept):
+        for batch in _batches(kept, TOKENS_PER_PASS[torch.device(self._device).type]):
             rewards = self._rewards([[entry for _, entry in group] for group in batch])
             for (place, _), reward in zip((member for group in batch for member in group), rewards, strict=True):
                 scores[place] = reward
@@ -51,27 +51,27 @@ class TorchScorer:
 Member = tuple[int, Encoded]
 
 
-def _batches(kept: Sequence[Member]) -> Iterator[list[list[Member]]]:
-    """Groups of one prompt, longest first, in batches of at most `TOKENS_PER_PASS` padded tokens (or one group)."""
+def _batches(kept: Sequence[Member], tokens: int) -> Iterator[list[list[Member]]]:
+    """Groups of one prompt, longest first, in batches of at most that many padded tokens (or one group)."""
     by_prompt: dict[str, list[Member]] = {}
     for member in kept:
         by_prompt.setdefault(member[1].prompt, []).append(member)
-    groups = [group for members in by_prompt.values() for group in _rows(members)]
+    groups = [group for members in by_prompt.values() for group in _rows(members, tokens)]
     sized = sorted(((row_length([entry for _, entry in group]), group) for group in groups), key=lambda pair: -pair[0])
     while sized:
-        count = max(1, TOKENS_PER_PASS // sized[0][0])
+        count = max(1, tokens // sized[0][0])
         yield [group for _, group in sized[:count]]
         sized = sized[count:]
 
 
-def _rows(members: Sequence[Member]) -> Iterator[list[Member]]:
-    """The answers of one prompt in rows of at most `ANSWERS_PER_ROW` answers and `TOKENS_PER_PASS` tokens (or one)."""
+def _rows(members: Sequence[Member], tokens: int) -> Iterator[list[Member]]:
+    """The answers of one prompt in rows of at most `ANSWERS_PER_ROW` answers and that many tokens (or one answer)."""
     shared = shared_length([entry for _, entry in members])
     row: list[Member] = []
     size = shared
     for member in members:
         own = len(member[1].ids) - shared
-        if row and (len(row) == ANSWERS_PER_ROW or size + own > TOKENS_PER_PASS):
+        if row and (len(row) == ANSWERS_PER_ROW or size + own > tokens):
             yield row
             row, size = [], shared
         row.append(member)

@@ -68,9 +68,30 @@ def _load(kind: Any, folder: str, dtype: str) -> Any:
             f"the weights of {folder} do not fit its config.json: {len(names)} tensors are missing or have another "
             f"shape, first {sorted(names)[0]}. The download or copy is incomplete, or the files are of two models."
         )
+    _embed_patches_by_product(model)
     if dtype == "float64":
         compute_in_float64(model)
     return model.eval()
+
+
+def _embed_patches_by_product(model: nn.Module) -> None:
+    """A convolution whose stride is its kernel is a matrix product, for which every precision has a fast path."""
+    from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLVisionPatchEmbed
+
+    for module in model.modules():
+        if isinstance(module, Qwen3VLVisionPatchEmbed):
+            module.forward = _PatchEmbedding(module.proj)  # type: ignore[method-assign]
+
+
+class _PatchEmbedding:
+    """[patches, values] to [patches, hidden], as the convolution `proj` does."""
+
+    def __init__(self, proj: nn.Conv3d) -> None:
+        self._proj = proj
+
+    def __call__(self, patches: torch.Tensor) -> torch.Tensor:
+        weight = self._proj.weight
+        return nn.functional.linear(patches.to(weight.dtype), weight.flatten(1), self._proj.bias)
 
 
 def compute_in_float64(model: nn.Module) -> None:

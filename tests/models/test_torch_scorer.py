@@ -86,7 +86,7 @@ def test_rows_end_at_a_number_of_tokens_and_of_answers_without_a_change_of_score
 ) -> None:
     together = scorer.score(CHATS)
     rows: list[int] = []
-    monkeypatch.setattr(torch_scorer, "TOKENS_PER_PASS", tokens)
+    monkeypatch.setitem(torch_scorer.TOKENS_PER_PASS, "cpu", tokens)
     monkeypatch.setattr(torch_scorer, "ANSWERS_PER_ROW", answers)
     monkeypatch.setattr(
         torch_scorer, "prefix_batch", lambda groups, encoder: rows.extend(map(len, groups)) or PREFIX(groups, encoder)
