@@ -62,7 +62,7 @@ class Course:
     comparisons: float = 0.0
     """Part of the drills that are about two pictures."""
     statements: float = 0.0
-    """Part of the questions in drills that ask what the picture shows; the answer is any sentence about it."""
+    """Part of the questions in drills that ask what a picture shows; the answer is any sentence about it."""
     weights: Mapping[str, float] = field(default_factory=lambda: {"word": 3.0})
     """How much likelier a question of a family is asked than one of the others, of which a scene allows more."""
 
@@ -97,13 +97,19 @@ def _drill(seed: int | str, course: Course) -> Lesson:
 
 
 def _comparison_drill(scenes: tuple[Scene, Scene], language: str, course: Course, draw: random.Random) -> list[Turn]:
-    """Captions that name one thing of one of the pictures; none where both show the same."""
+    """Captions that name one thing of one of the pictures: which one do they fit? None where both show the same."""
     captions = [[caption(part, language) for part in _parts(scene)] for scene in scenes]
     turns = []
     for _ in range(DRILL_COMPARISONS):
         better = draw.randrange(2)
         telling = [text for text in captions[better] if text not in captions[1 - better]]
-        if telling:
+        if not telling:
+            continue
+        if draw.random() < course.statements:
+            right = draw.random() < 0.5
+            asked = IMAGE_REQUESTS[language].format(number=1 + (better if right else 1 - better))
+            turns += [Turn("user", asked), Turn("assistant", draw.choice(telling), right=right)]
+        else:
             turns += _comparison_turns(draw.choice(telling), better, course, draw)
     return turns
 

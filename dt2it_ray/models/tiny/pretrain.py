@@ -53,7 +53,7 @@ class PretrainSettings(Settings):
     """Pictures in each of them."""
     answer_drills: float = Field(default=0.23, ge=0, le=1)
     """Part of the training, at its start, in which lessons are drills in answering."""
-    verdict_drills: float = Field(default=0.27, ge=0, le=1)
+    verdict_drills: float = Field(default=0.37, ge=0, le=1)
     """Part after that in which they are mostly drills in answering and in telling whether answers are right."""
     doubt: float = Field(default=0.3, ge=0, le=1)
     """Part of the wrong answers that are learned at the end, so that sampled candidates differ in truth."""

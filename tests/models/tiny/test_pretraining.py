@@ -25,13 +25,14 @@ from dt2it_ray.models.tiny import tiny_path
 from dt2it_ray.models.tiny.architecture import image_processor, tiny_config
 from dt2it_ray.models.tiny.batches import NOT_LEARNED, WIDTH_STEP, encode_lessons, pad
 from dt2it_ray.models.tiny.exam import mark, write_card
-from dt2it_ray.models.tiny.lessons import Course, Lesson, Turn, lesson
+from dt2it_ray.models.tiny.lessons import IMAGE_REQUESTS, Course, Lesson, Turn, lesson
 from dt2it_ray.models.tiny.optimizers import Optimizer, Rates
 from dt2it_ray.models.tiny.pretrain import PretrainSettings, Progress, lesson_tokenizer, pretrain
 from dt2it_ray.models.tiny.sight import Sight, ViewBatches
 from dt2it_ray.models.tiny.views import GRID, LETTERS, letter_labels, patches, sight_labels
 
 LESSONS = Course()
+DESCRIBE = {text.format(number=number) for text in IMAGE_REQUESTS.values() for number in (1, 2)}
 SHORT = PretrainSettings(lessons=64, batch_lessons=4, sight_batches=4, sight_images=4, tokenizer_lessons=200)
 
 
@@ -88,20 +89,26 @@ def test_doubt_has_some_wrong_answers_learned() -> None:
 
 
 def test_comparison_drills_name_what_only_one_picture_shows() -> None:
-    drills = [
-        each for number in range(200) if len((each := lesson(number, Course(drills=1, comparisons=0.2))).scenes) == 2
-    ]
-    assert drills
+    course = Course(drills=1, comparisons=0.2, statements=0.4)
+    drills = [each for number in range(200) if len((each := lesson(number, course)).scenes) == 2]
+    learned = set()
     for drill in drills:
         captions = [
             {caption(part, language) for part in one_kind_each(scene) for language in ("en", "zh")}
             for scene in drill.scenes
         ]
         for asked, answer in zip(drill.turns[::2], drill.turns[1::2], strict=True):
-            shown = [any(comparison_question(text) == asked.text for text in texts) for texts in captions]
+            if asked.text in DESCRIBE:
+                shown = [answer.text in texts for texts in captions]
+                assert not answer.learned
+                assert answer.right == shown["2" in asked.text]
+            else:
+                shown = [any(comparison_question(text) == asked.text for text in texts) for texts in captions]
+                fits = FIRST_BETTER if shown[0] else SECOND_BETTER
+                assert answer.right == answer.learned == (answer.text == fits)
             assert sorted(shown) == [False, True]
-            fits = FIRST_BETTER if shown[0] else SECOND_BETTER
-            assert answer.right == answer.learned == (answer.text == fits)
+            learned.add((answer.learned, answer.right))
+    assert learned == {(True, True), (False, True), (False, False)}
 
 
 def test_pictures_of_the_same_things_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
