@@ -27,8 +27,8 @@ from dt2it_ray.settings import Settings
 ANSWER_DRILLS = Course(drills=1, lies=False)
 VERDICT_DRILLS = Course(drills=0.9)
 """With some whole lessons, so that the first sentences are no shock later."""
-LESSONS = Course(drills=0.3, comparisons=0.3, statements=0.4, weights={"word": 3.0, "position": 3.0})
-"""Drills go on. Harder ones, at the start, would keep the model from learning to tell at all."""
+LESSONS = Course(drills=0.3)
+"""Drills go on to the end."""
 CHUNK_BATCHES = 16
 """Batches cut from one chunk of lessons, so that a batch holds lessons of similar length."""
 STATE_EVERY = 100
@@ -43,7 +43,7 @@ class PretrainSettings(Settings):
     """How long and how fast the model learns."""
 
     seed: int = 1
-    lessons: int = Field(default=90_000, ge=64)
+    lessons: int = Field(default=100_000, ge=64)
     """Conversations shown, each once."""
     batch_lessons: int = Field(default=16, ge=1)
     rates: Rates = Rates()
@@ -51,9 +51,9 @@ class PretrainSettings(Settings):
     """Batches of pictures that the vision part is taught on beforehand."""
     sight_images: int = Field(default=64, ge=1)
     """Pictures in each of them."""
-    answer_drills: float = Field(default=0.23, ge=0, le=1)
+    answer_drills: float = Field(default=0.22, ge=0, le=1)
     """Part of the training, at its start, in which lessons are drills in answering."""
-    verdict_drills: float = Field(default=0.37, ge=0, le=1)
+    verdict_drills: float = Field(default=0.28, ge=0, le=1)
     """Part after that in which they are mostly drills in answering and in telling whether answers are right."""
     doubt: float = Field(default=0.3, ge=0, le=1)
     """Part of the wrong answers that are learned at the end, so that sampled candidates differ in truth."""
