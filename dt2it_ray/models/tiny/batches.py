@@ -20,13 +20,14 @@ WIDTH_STEP = 16
 
 @dataclass(frozen=True)
 class Batch:
-    """Right-padded inputs of the model, [lessons, width] each."""
+    """Right-padded inputs of the model, [lessons, width] if nothing else is said."""
 
     ids: torch.Tensor
     labels: torch.Tensor
     """NOT_LEARNED except on the answers to be learned."""
     verdicts: torch.Tensor
-    """1 or 0 on the last two tokens of answers that are right or wrong, where a reward is read; else NOT_LEARNED."""
+    """[lessons, width, 2]: on the last two tokens of answers, where a reward is read, 1 or 0 for `Turn.right` and for
+    `Turn.rest_right`; else NOT_LEARNED."""
     positions: torch.Tensor
     views: Views
 
@@ -66,13 +67,13 @@ def encode_lessons(tokenizer: PreTrainedTokenizerFast, lessons: Sequence[Lesson]
     texts = [lesson_text(each, IMAGE_TOKENS) for each in lessons]
     for each, ids in zip(lessons, tokenizer(texts)["input_ids"], strict=True):
         tokens = np.asarray(ids, dtype=np.int64)
-        labels, verdicts = np.full_like(tokens, NOT_LEARNED), np.full_like(tokens, NOT_LEARNED)
+        labels, verdicts = np.full_like(tokens, NOT_LEARNED), np.full((len(tokens), 2), NOT_LEARNED)
         starts, ends = np.flatnonzero(tokens == start), np.flatnonzero(tokens == end)
         for turn, first, last in zip(each.turns, starts, ends, strict=True):
             if turn.learned:
                 labels[first + opening : last + 1] = tokens[first + opening : last + 1]
-            if turn.right is not None:
-                verdicts[last : last + 2] = turn.right
+            told = [NOT_LEARNED if verdict is None else int(verdict) for verdict in (turn.right, turn.rest_right)]
+            verdicts[last : last + 2] = told
         encoded.append(EncodedLesson(tokens, labels, verdicts))
     return encoded
 
@@ -81,7 +82,8 @@ def pad(lessons: Sequence[Lesson], encoded: Sequence[EncodedLesson], image_token
     """One batch, as wide as its longest lesson, up to the next multiple of `WIDTH_STEP`."""
     width = -(-max(len(each.ids) for each in encoded) // WIDTH_STEP) * WIDTH_STEP
     shape = (len(encoded), width)
-    tokens, labels, verdicts = np.zeros(shape, np.int64), np.full(shape, NOT_LEARNED), np.full(shape, NOT_LEARNED)
+    tokens, labels = np.zeros(shape, np.int64), np.full(shape, NOT_LEARNED)
+    verdicts = np.full((*shape, 2), NOT_LEARNED)
     positions = np.zeros((3, *shape), np.int64)
     for row, each in enumerate(encoded):
         length = len(each.ids)

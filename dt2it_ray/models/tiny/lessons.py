@@ -1,7 +1,8 @@
 """What the tiny model is taught: conversations about scenes, drawn from a seed. Imports no model library."""
 
 import random
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from dt2it_ray.data.chat import REWARD_SYSTEM
 from dt2it_ray.data.scenes.answers import STYLES, pick_extras, write_answer
@@ -10,21 +11,18 @@ from dt2it_ray.data.scenes.grading import grade
 from dt2it_ray.data.scenes.questions import Question, sample_questions
 from dt2it_ray.data.scenes.scene import Scene, drawer, sample_scene
 from dt2it_ray.data.scenes.t2i import t2i_pair
-from dt2it_ray.data.scenes.wording import bare_text
+from dt2it_ray.data.scenes.wording import bare_text, claim_text
 from dt2it_ray.data.t2i_wording import FIRST_BETTER, SECOND_BETTER, comparison_question
 
 CHINESE_SHARE = 0.28
-TWO_IMAGE_SHARE = 0.2
+TWO_IMAGE_SHARE = 0.15
 SYSTEM_SHARE = 0.4
 CAPTION_SHARE = 0.25
-LIES = (0.35, 0.2)
+LIES = (0.3, 0.35)
 """Part of the answers whose main claim is wrong, and of their further claims: half of the answers have some error."""
 QUESTIONS = 3
 DRILL_QUESTIONS = 5
-WEIGHTS = {"word": 3.0}
-"""How much likelier a question of a family is asked than one of the others, of which a scene allows more."""
-STYLE_WEIGHTS = (2, 1, 1, 1)
-"""Of `STYLES`: short answers teach the most per token."""
+DRILL_COMPARISONS = 4
 FULL_STOPS = {"en": ".", "zh": "。"}
 BETTER = (FIRST_BETTER, SECOND_BETTER)
 IMAGE_REQUESTS = {"en": "Describe image {number}.", "zh": "请描述第{number}张图片。"}
@@ -39,7 +37,9 @@ class Turn:
     learned: bool = False
     """Whether the model learns to say it; other assistant turns are given."""
     right: bool | None = None
-    """Whether it is true, which the model learns to tell at its end; None where it does not."""
+    """Whether it answers the question rightly, which the model learns to tell at its end; None where it does not."""
+    rest_right: bool | None = None
+    """Whether whatever else it says is true, which is told apart from that."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,18 @@ class Course:
     """What is taught at some time of the training."""
 
     drills: float = 0.0
-    """Part of the lessons that are drills: questions with the barest answers."""
+    """Part of the lessons that are drills: questions with the barest answers, single statements, short captions."""
     lies: bool = True
     """Half of the answers are wrong on purpose. They are not learned, but of all answers the model tells whether they
     are right. Otherwise all are right, and it does not."""
     doubt: float = 0.0
     """Part of the wrong answers that are learned nevertheless, so that sampling from the model gives some."""
+    comparisons: float = 0.0
+    """Part of the drills that are about two pictures."""
+    statements: float = 0.0
+    """Part of the questions in drills that ask what a picture shows; the answer is any sentence about it."""
+    weights: Mapping[str, float] = field(default_factory=lambda: {"word": 3.0})
+    """How much likelier a question of a family is asked than one of the others, of which a scene allows more."""
 
 
 def lesson(seed: int | str, course: Course) -> Lesson:
@@ -70,17 +76,61 @@ def lesson(seed: int | str, course: Course) -> Lesson:
 
 
 def _drill(seed: int | str, course: Course) -> Lesson:
-    """Nothing but bare answers: each learned token tells of the picture, and the model finds out which image token a
-    question is about, and then whether an answer fits it, long before it could from whole sentences."""
+    """Bare answers, single statements and captions of one thing: each token tells of the picture, and the model finds
+    out which image token a question is about, and then what is true of it, long before it could from whole lessons."""
     draw = drawer("drill", seed)
     language, scene = _draw_language(draw), sample_scene(f"drill {seed}")
+    if draw.random() < course.comparisons:
+        scenes = (scene, sample_scene(f"drill {seed} other"))
+        if compared := _comparison_drill(scenes, language, course, draw):
+            return Lesson(scenes, tuple(compared))
     turns = []
-    for question in _pick_questions(scene, seed, language, DRILL_QUESTIONS, draw):
+    for question in _pick_questions(scene, seed, language, DRILL_QUESTIONS, course, draw):
         right = _draw_right(course, draw)
         value = question.value if right else draw.choice(question.false_values)
-        answer = bare_text(question.claim(value), language) + FULL_STOPS[language]
-        turns += [Turn("user", question.text), _answer(answer, right, course, draw)]
+        claim = question.claim(value)
+        if draw.random() < course.statements:
+            asked, sentence = draw.choice(CAPTION_REQUESTS[language]), claim_text(claim, language, draw.randrange(2))
+            turns += [Turn("user", asked), Turn("assistant", sentence, right=right)]
+        else:
+            answer = bare_text(claim, language) + FULL_STOPS[language]
+            turns += [Turn("user", question.text), _answer(answer, right, course, draw)]
     return Lesson((scene,), tuple(turns))
+
+
+def _comparison_drill(scenes: tuple[Scene, Scene], language: str, course: Course, draw: random.Random) -> list[Turn]:
+    """Captions that name one thing of one of the pictures: which one do they fit? None where both show the same."""
+    captions = [[caption(part, language) for part in _parts(scene)] for scene in scenes]
+    turns = []
+    for _ in range(DRILL_COMPARISONS):
+        better = draw.randrange(2)
+        telling = [text for text in captions[better] if text not in captions[1 - better]]
+        if not telling:
+            continue
+        if draw.random() < course.statements:
+            right = draw.random() < 0.5
+            asked = IMAGE_REQUESTS[language].format(number=1 + (better if right else 1 - better))
+            turns += [Turn("user", asked), Turn("assistant", draw.choice(telling), right=right)]
+        else:
+            turns += _comparison_turns(draw.choice(telling), better, course, draw)
+    return turns
+
+
+def _parts(scene: Scene) -> list[Scene]:
+    """Scenes with nothing but the things of one kind, or one bar."""
+    kinds = sorted({(thing.shape, thing.colour) for thing in scene.things})
+    things = [tuple(each for each in scene.things if (each.shape, each.colour) == kind) for kind in kinds]
+    return [
+        *(replace(scene, things=alike, word="") for alike in things),
+        *(replace(scene, bars=(bar,)) for bar in scene.bars),
+    ]
+
+
+def _comparison_turns(text: str, better: int, course: Course, draw: random.Random) -> list[Turn]:
+    """Which of two pictures fits a caption; `better` is 0 or 1."""
+    right = _draw_right(course, draw)
+    answer = BETTER[better if right else 1 - better]
+    return [Turn("user", comparison_question(text)), _answer(answer, right, course, draw)]
 
 
 def _whole_lesson(seed: int | str, course: Course) -> Lesson:
@@ -103,7 +153,7 @@ def _lesson_turns(scene: Scene, seed: int | str, language: str, course: Course, 
     """Questions with answers, and sometimes a caption somewhere between them."""
     parts = [
         _answer_turns(scene, question, f"{seed} {place}", course, draw)
-        for place, question in enumerate(_pick_questions(scene, seed, language, QUESTIONS, draw))
+        for place, question in enumerate(_pick_questions(scene, seed, language, QUESTIONS, course, draw))
     ]
     if draw.random() < CAPTION_SHARE:
         request = draw.choice(CAPTION_REQUESTS[language])
@@ -112,11 +162,13 @@ def _lesson_turns(scene: Scene, seed: int | str, language: str, course: Course, 
     return [turn for part in parts for turn in part]
 
 
-def _pick_questions(scene: Scene, seed: int | str, language: str, number: int, draw: random.Random) -> list[Question]:
+def _pick_questions(
+    scene: Scene, seed: int | str, language: str, number: int, course: Course, draw: random.Random
+) -> list[Question]:
     """Some of the questions that the scene allows, families of greater weight more often."""
     asked = sample_questions(scene, seed, language, 4 * number)
     # Efraimidis and Spirakis: the largest of u ** (1 / weight) are a weighted sample without replacement.
-    ranked = sorted(asked, key=lambda question: -(draw.random() ** (1 / WEIGHTS.get(question.family, 1.0))))
+    ranked = sorted(asked, key=lambda question: -(draw.random() ** (1 / course.weights.get(question.family, 1.0))))
     return ranked[:number]
 
 
@@ -124,20 +176,18 @@ def _answer_turns(scene: Scene, question: Question, seed: str, course: Course, d
     main_true, extras_true = _plant_truth(*(LIES if course.lies else (0, 0)), draw)
     value = question.value if main_true else draw.choice(question.false_values)
     extras = pick_extras(scene, question, extras_true, seed)
-    style = draw.choices(STYLES, STYLE_WEIGHTS)[0]
-    answer = write_answer(scene, question, value, style, question.language, extras, seed)
+    answer = write_answer(scene, question, value, draw.choice(STYLES), question.language, extras, seed)
     found = grade(scene, question, answer)
-    right = found.main == "right" and not found.extra_wrong
-    return [Turn("user", question.text), _answer(answer, right, course, draw)]
+    return [Turn("user", question.text), _answer(answer, found.main == "right", course, draw, not found.extra_wrong)]
 
 
 def _draw_right(course: Course, draw: random.Random) -> bool:
     return not course.lies or draw.random() < 0.5
 
 
-def _answer(text: str, right: bool, course: Course, draw: random.Random) -> Turn:
-    learned = right or draw.random() < course.doubt
-    return Turn("assistant", text, learned, right if course.lies else None)
+def _answer(text: str, right: bool, course: Course, draw: random.Random, rest_right: bool | None = None) -> Turn:
+    learned = (right and rest_right is not False) or draw.random() < course.doubt
+    return Turn("assistant", text, learned, *((right, rest_right) if course.lies else ()))
 
 
 def _plant_truth(main_lies: float, extra_lies: float, draw: random.Random) -> tuple[bool, list[bool]]:
@@ -151,12 +201,9 @@ def _two_image_turns(
     """Comparisons for captions of both pictures and one description, in any order."""
     pair = t2i_pair(f"lesson {seed}", language)
     scenes = (pair.fitting, pair.other) if draw.random() < 0.5 else (pair.other, pair.fitting)
-    parts = []
-    for better, scene in enumerate(scenes):
-        right = _draw_right(course, draw)
-        answer = BETTER[better if right else 1 - better]
-        question = Turn("user", comparison_question(caption(scene, language, seed)))
-        parts.append([question, _answer(answer, right, course, draw)])
+    parts = [
+        _comparison_turns(caption(scene, language, seed), better, course, draw) for better, scene in enumerate(scenes)
+    ]
     number = draw.randint(1, 2)
     request = IMAGE_REQUESTS[language].format(number=number)
     described = caption(scenes[number - 1], language, seed)

@@ -1,5 +1,7 @@
 """What the tiny model is taught and how: lessons are functions of their seed, batches are what transformers makes."""
 
+import dataclasses
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +9,14 @@ import pytest
 import torch
 from transformers import Qwen3VLForConditionalGeneration
 
+from dt2it_ray.data.scenes.captions import CAPTION_REQUESTS, caption
 from dt2it_ray.data.scenes.claims import true_claims
 from dt2it_ray.data.scenes.grading import grade
 from dt2it_ray.data.scenes.questions import Question, ask, sample_questions
 from dt2it_ray.data.scenes.render import render
 from dt2it_ray.data.scenes.scene import COLOURS, SHAPES, WORDS, Bar, Scene, Thing, sample_scene
+from dt2it_ray.data.scenes.wording import claims_in
+from dt2it_ray.data.t2i_wording import FIRST_BETTER, SECOND_BETTER, comparison_question
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.collate import Encoder
 from dt2it_ray.models.model_settings import CollateSettings
@@ -21,13 +26,14 @@ from dt2it_ray.models.tiny import tiny_path
 from dt2it_ray.models.tiny.architecture import image_processor, tiny_config
 from dt2it_ray.models.tiny.batches import NOT_LEARNED, WIDTH_STEP, encode_lessons, pad
 from dt2it_ray.models.tiny.exam import mark, write_card
-from dt2it_ray.models.tiny.lessons import Course, Lesson, Turn, lesson
+from dt2it_ray.models.tiny.lessons import IMAGE_REQUESTS, Course, Lesson, Turn, lesson
 from dt2it_ray.models.tiny.optimizers import Optimizer, Rates
 from dt2it_ray.models.tiny.pretrain import PretrainSettings, Progress, lesson_tokenizer, pretrain
 from dt2it_ray.models.tiny.sight import Sight, ViewBatches
 from dt2it_ray.models.tiny.views import GRID, LETTERS, letter_labels, patches, sight_labels
 
 LESSONS = Course()
+DESCRIBE = {text.format(number=number) for text in IMAGE_REQUESTS.values() for number in (1, 2)}
 SHORT = PretrainSettings(lessons=64, batch_lessons=4, sight_batches=4, sight_images=4, tokenizer_lessons=200)
 
 
@@ -58,6 +64,36 @@ def test_drills_are_bare_answers_and_only_right_ones_are_learned() -> None:
     assert max(map(len, texts)) <= len("Bottom middle.")
 
 
+def test_statements_of_drills_are_only_told_right_from_wrong() -> None:
+    told = []
+    for number in range(80):
+        drill = lesson(number, Course(drills=1, statements=0.4))
+        true = set(true_claims(drill.scenes[0]))
+        for asked, answer in zip(drill.turns[::2], drill.turns[1::2], strict=True):
+            if asked.text in (*CAPTION_REQUESTS["en"], *CAPTION_REQUESTS["zh"]):
+                (claim,) = claims_in(answer.text)
+                told.append(answer.right)
+                assert (answer.learned, answer.right) == (False, claim in true)
+    assert {True, False} <= set(told)
+
+
+def test_whole_answers_are_right_or_wrong_apart_from_what_else_they_say() -> None:
+    found = set()
+    for number in range(200):
+        each = lesson(number, LESSONS)
+        if len(each.scenes) > 1:
+            continue
+        (scene,) = each.scenes
+        asked_of = {question.text: question for question in (*all_questions(scene, "en"), *all_questions(scene, "zh"))}
+        for asked, answer in itertools.pairwise(each.turns):
+            if asked.text in asked_of and asked.role == "user":
+                true = grade(scene, asked_of[asked.text], answer.text)
+                assert (answer.right, answer.rest_right) == (true.main == "right", not true.extra_wrong)
+                assert answer.learned == (answer.right and answer.rest_right)
+                found.add((answer.right, answer.rest_right))
+    assert len(found) == 4
+
+
 def test_without_lies_every_answer_is_right_and_there_is_nothing_to_tell() -> None:
     answers = [each for number in range(40) for each in answers_of(lesson(number, Course(drills=1, lies=False)))]
     assert all(right and answer.learned and answer.right is None for answer, right in answers)
@@ -70,12 +106,53 @@ def test_doubt_has_some_wrong_answers_learned() -> None:
     assert 0.2 < sum(wrong) / len(wrong) < 0.4
 
 
+def test_comparison_drills_name_what_only_one_picture_shows() -> None:
+    course = Course(drills=1, comparisons=0.2, statements=0.4)
+    drills = [each for number in range(200) if len((each := lesson(number, course)).scenes) == 2]
+    learned = set()
+    for drill in drills:
+        captions = [
+            {caption(part, language) for part in one_kind_each(scene) for language in ("en", "zh")}
+            for scene in drill.scenes
+        ]
+        for asked, answer in zip(drill.turns[::2], drill.turns[1::2], strict=True):
+            if asked.text in DESCRIBE:
+                shown = [answer.text in texts for texts in captions]
+                assert not answer.learned
+                assert answer.right == shown["2" in asked.text]
+            else:
+                shown = [any(comparison_question(text) == asked.text for text in texts) for texts in captions]
+                fits = FIRST_BETTER if shown[0] else SECOND_BETTER
+                assert answer.right == answer.learned == (answer.text == fits)
+            assert sorted(shown) == [False, True]
+            learned.add((answer.learned, answer.right))
+    assert learned == {(True, True), (False, True), (False, False)}
+
+
+def test_pictures_of_the_same_things_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = sample_scene("the same")
+    monkeypatch.setattr("dt2it_ray.models.tiny.lessons.sample_scene", lambda seed: scene)
+    drills = [lesson(number, Course(drills=1, comparisons=1)) for number in range(60)]
+    assert all(drill.scenes == (scene,) and drill.turns for drill in drills)
+
+
+def one_kind_each(scene: Scene) -> list[Scene]:
+    """The scene cut into scenes with the things of one kind or one bar."""
+    by_kind = {(thing.shape, thing.colour): [] for thing in scene.things}
+    for thing in scene.things:
+        by_kind[thing.shape, thing.colour].append(thing)
+    things = [dataclasses.replace(scene, things=tuple(alike), word="") for alike in by_kind.values()]
+    return things + [dataclasses.replace(scene, bars=(bar,)) for bar in scene.bars]
+
+
 def answers_of(drill: Lesson) -> list[tuple[Turn, bool]]:
-    """The answers of a drill, and whether its scene says that they are right."""
+    """The answers to questions of a drill about one picture, and whether its scene says that they are right."""
+    if len(drill.scenes) > 1:
+        return []
     (scene,), turns = drill.scenes, drill.turns
     asked_of = {question.text: question for question in (*all_questions(scene, "en"), *all_questions(scene, "zh"))}
-    pairs = zip(turns[::2], turns[1::2], strict=True)
-    return [(answer, grade(scene, asked_of[asked.text], answer.text).main == "right") for asked, answer in pairs]
+    pairs = [(asked_of.get(asked.text), answer) for asked, answer in zip(turns[::2], turns[1::2], strict=True)]
+    return [(answer, grade(scene, question, answer.text).main == "right") for question, answer in pairs if question]
 
 
 def all_questions(scene: Scene, language: str) -> list[Question]:
@@ -92,12 +169,18 @@ def test_only_learned_answers_carry_the_loss_and_they_end_with_the_end_of_their_
     assert (labels == encoded.ids[encoded.labels != NOT_LEARNED]).all()
 
 
-def test_whether_an_answer_is_right_is_told_where_a_reward_is_read(tokenizer) -> None:
-    each = lesson("3", Course(drills=1))
+def test_whether_an_answer_and_the_rest_of_it_are_right_is_told_where_a_reward_is_read(tokenizer) -> None:
+    each = next(each for number in range(99) if len(verdicts_of(each := lesson(number, LESSONS))) > 2)
     (encoded,) = encode_lessons(tokenizer, [each])
-    told = encoded.verdicts != NOT_LEARNED
-    assert tokenizer.decode(encoded.ids[told]) == "<|im_end|>\n" * 5
-    assert encoded.verdicts[told].tolist() == [int(turn.right) for turn in each.turns[1::2] for _ in range(2)]
+    told = (encoded.verdicts != NOT_LEARNED).any(axis=-1)
+    assert tokenizer.decode(encoded.ids[told]) == "<|im_end|>\n" * len(verdicts_of(each))
+    assert encoded.verdicts[told].tolist() == [verdict for verdict in verdicts_of(each) for _ in range(2)]
+
+
+def verdicts_of(each: Lesson) -> list[list[int]]:
+    """Of every judged turn: whether it is right, and whether its rest is."""
+    judged = [(turn.right, turn.rest_right) for turn in each.turns if turn.right is not None]
+    return [[NOT_LEARNED if verdict is None else int(verdict) for verdict in verdicts] for verdicts in judged]
 
 
 def test_patches_are_those_of_the_image_processor(tokenizer) -> None:
