@@ -91,7 +91,7 @@ def _drill(seed: int | str, course: Course) -> Lesson:
         claim = question.claim(value)
         if draw.random() < course.statements:
             asked, sentence = draw.choice(CAPTION_REQUESTS[language]), claim_text(claim, language, draw.randrange(2))
-            turns += [Turn("user", asked), Turn("assistant", sentence, right=right)]
+            turns += [Turn("user", asked), _statement(sentence, right, course)]
         else:
             answer = bare_text(claim, language) + FULL_STOPS[language]
             turns += [Turn("user", question.text), _answer(answer, right, course, draw)]
@@ -108,9 +108,9 @@ def _comparison_drill(scenes: tuple[Scene, Scene], language: str, course: Course
         if not telling:
             continue
         if draw.random() < course.statements:
-            right = draw.random() < 0.5
+            right = _draw_right(course, draw)
             asked = IMAGE_REQUESTS[language].format(number=1 + (better if right else 1 - better))
-            turns += [Turn("user", asked), Turn("assistant", draw.choice(telling), right=right)]
+            turns += [Turn("user", asked), _statement(draw.choice(telling), right, course)]
         else:
             turns += _comparison_turns(draw.choice(telling), better, course, draw)
     return turns
@@ -188,6 +188,11 @@ def _draw_right(course: Course, draw: random.Random) -> bool:
 def _answer(text: str, right: bool, course: Course, draw: random.Random, rest_right: bool | None = None) -> Turn:
     learned = (right and rest_right is not False) or draw.random() < course.doubt
     return Turn("assistant", text, learned, *((right, rest_right) if course.lies else ()))
+
+
+def _statement(text: str, right: bool, course: Course) -> Turn:
+    """Never learned, as one of many sentences that would do."""
+    return Turn("assistant", text, right=right if course.lies else None)
 
 
 def _plant_truth(main_lies: float, extra_lies: float, draw: random.Random) -> tuple[bool, list[bool]]:

@@ -30,8 +30,8 @@ ANSWER_DRILLS = Course(drills=1, lies=False, weights=WEIGHTS)
 VERDICT_DRILLS = Course(drills=0.9, weights=WEIGHTS)
 """With some whole lessons, so that the first sentences are no shock later."""
 LESSONS = Course(drills=0.3, comparisons=0.25, statements=0.5, weights=WEIGHTS)
-"""Drills go on to the end, and become harder: earlier, statements and comparisons would keep the model from learning
-to tell at all."""
+"""Drills go on to the end, and become harder. In a run that had statements and comparisons from the start (and narrower
+layers), the model told right from wrong by chance after 3,100 steps."""
 CHUNK_BATCHES = 16
 """Batches cut from one chunk of lessons, so that a batch holds lessons of similar length."""
 STATE_EVERY = 100

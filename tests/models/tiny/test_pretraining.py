@@ -97,6 +97,9 @@ def test_whole_answers_are_right_or_wrong_apart_from_what_else_they_say() -> Non
 def test_without_lies_every_answer_is_right_and_there_is_nothing_to_tell() -> None:
     answers = [each for number in range(40) for each in answers_of(lesson(number, Course(drills=1, lies=False)))]
     assert all(right and answer.learned and answer.right is None for answer, right in answers)
+    course = Course(drills=1, lies=False, comparisons=0.3, statements=0.5)
+    turns = [turn for number in range(60) for turn in lesson(number, course).turns]
+    assert all(turn.right is turn.rest_right is None for turn in turns)
 
 
 def test_doubt_has_some_wrong_answers_learned() -> None:
