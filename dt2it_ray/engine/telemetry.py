@@ -3,11 +3,21 @@
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from typing import Protocol, TextIO
 
 import psutil
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 LINE_EVERY_S = 15
@@ -15,13 +25,22 @@ SAMPLE_EVERY_S = 2.0
 
 
 class Reporter(Protocol):
-    """Hears of steps as they start, advance and end."""
+    """Hears of steps as they start, advance and end. Steps that run at the same time may call from their threads."""
 
     def start(self, step: str, rows: int, done: int) -> None: ...
 
-    def advance(self, rows: int) -> None: ...
+    def advance(self, step: str, rows: int) -> None: ...
 
-    def finish(self, line: str) -> None: ...
+    def finish(self, step: str, line: str) -> None: ...
+
+
+@dataclass
+class _Progress:
+    rows: int
+    done: int
+    resumed: int
+    began: float
+    spoke: float
 
 
 class Lines:
@@ -29,29 +48,33 @@ class Lines:
 
     def __init__(self, stream: TextIO = sys.stdout) -> None:
         self._stream = stream
+        self._steps: dict[str, _Progress] = {}
 
     def start(self, step: str, rows: int, done: int) -> None:
         """A step with `rows` rows begins, `done` of them finished by an earlier run."""
-        self._step, self._rows, self._done, self._resumed = step, rows, done, done
-        self._began = self._spoke = time.monotonic()
-
-    def advance(self, rows: int) -> None:
-        """`rows` more rows are finished."""
-        self._done += rows
         now = time.monotonic()
-        if now - self._spoke < LINE_EVERY_S:
-            return
-        self._spoke = now
-        rate = (self._done - self._resumed) / (now - self._began)
-        left = (self._rows - self._done) / rate if rate else float("inf")
-        self._print(f"{self._step}: {self._done:,} of {self._rows:,} rows, {rate:,.0f} rows/s, {left:,.0f} s left")
+        self._steps[step] = _Progress(rows, done, resumed=done, began=now, spoke=now)
 
-    def finish(self, line: str) -> None:
+    def advance(self, step: str, rows: int) -> None:
+        """`rows` more rows are finished."""
+        its = self._steps[step]
+        its.done += rows
+        now = time.monotonic()
+        if now - its.spoke < LINE_EVERY_S:
+            return
+        its.spoke = now
+        rate = (its.done - its.resumed) / (now - its.began)
+        left = (its.rows - its.done) / rate if rate else float("inf")
+        self._print(f"{step}: {its.done:,} of {its.rows:,} rows, {rate:,.0f} rows/s, {left:,.0f} s left")
+
+    def finish(self, step: str, line: str) -> None:
         """The step is over; `line` says what came of it."""
         self._print(line)
 
     def _print(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
+        # In one call, so that lines of several threads do not mix.
+        self._stream.write(f"{line}\n")
+        self._stream.flush()
 
 
 class Bars:
@@ -60,21 +83,22 @@ class Bars:
     def __init__(self, console: Console | None = None) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _RateColumn())
         self._bars = Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
+        self._tasks: dict[str, TaskID] = {}
         self._bars.start()
 
     def start(self, step: str, rows: int, done: int) -> None:
         """A step with `rows` rows begins, `done` of them finished by an earlier run."""
-        self._task = self._bars.add_task(step, total=rows, completed=done)
+        self._tasks[step] = self._bars.add_task(step, total=rows, completed=done)
 
-    def advance(self, rows: int) -> None:
+    def advance(self, step: str, rows: int) -> None:
         """`rows` more rows are finished."""
-        self._bars.advance(self._task, rows)
+        self._bars.advance(self._tasks[step], rows)
 
-    def finish(self, line: str) -> None:
+    def finish(self, step: str, line: str) -> None:
         """The step is over; `line` stays on the screen in place of its bar."""
         self._bars.console.print(line, highlight=False)
-        for task in self._bars.task_ids:
-            self._bars.remove_task(task)
+        if step in self._tasks:
+            self._bars.remove_task(self._tasks.pop(step))
 
     def close(self) -> None:
         """Give the terminal back."""

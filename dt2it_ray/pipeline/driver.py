@@ -1,9 +1,10 @@
-"""How a run is driven: every step of the plan in order, then the summary and the report."""
+"""How a run is driven: every step of the plan, then the summary and the report."""
 
 import contextlib
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,9 +17,10 @@ from dt2it_ray.pipeline.report_pages import PAGE, write_report
 from dt2it_ray.pipeline.run_record import RUN_FILE, SUMMARY_FILE
 from dt2it_ray.pipeline.run_settings import RunSettings
 from dt2it_ray.pipeline.run_step import run_step
+from dt2it_ray.pipeline.step_queue import do_steps, needs_ray
 from dt2it_ray.pipeline.step_state import State, finished, step_state
-from dt2it_ray.pipeline.summary import summarise
-from dt2it_ray.stages.stage import Step, TrainPlacement
+from dt2it_ray.pipeline.summary import busy_s, summarise
+from dt2it_ray.stages.stage import Step
 from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Manifest
 from dt2it_ray.store.provenance import capture_provenance
@@ -48,17 +50,25 @@ def run_loop(settings: RunSettings) -> dict[str, Any]:
 
 
 def _drive(settings: RunSettings, run: Folder, plan: Mapping[int, Sequence[Step]], plan_id: str) -> dict[str, Any]:
-    """Run the steps that are not done, by iteration, and write what they came to."""
+    """Run the steps that are not done, and write what they, every iteration and the whole run came to."""
     steps = [step for its_steps in plan.values() for step in its_steps]
     _describe_run(run, settings, steps)
     done = [manifest for step in steps if (manifest := finished(step, run)) is not None]
-    began, spent = time.monotonic(), sum(manifest.provenance["wall_s"] for manifest in done)
-    manifests: dict[str, Manifest] = {}
+    began, spent = time.monotonic(), busy_s(done)
+    made: dict[str, Manifest] = {}
     with PeakMemory() as memory, _reporter() as reporter, _session_for(steps, run):
-        for iteration, its_steps in plan.items():
-            for step in its_steps:
-                manifests[step.name] = _do_step(step, run, reporter)
-            run.write(f"{iteration_name(iteration)}/iteration.json", as_json(sum_up(settings, iteration, manifests)))
+
+        def do(step: Step) -> None:
+            made[step.name] = _do_step(step, run, reporter)
+
+        iteration_of = {step.name: iteration for iteration, its_steps in plan.items() for step in its_steps}
+        left = Counter(iteration_of.values())
+        for step in do_steps(steps, settings.max_concurrent_steps, do):
+            iteration = iteration_of[step.name]
+            left[iteration] -= 1
+            if not left[iteration]:
+                run.write(f"{iteration_name(iteration)}/iteration.json", as_json(sum_up(settings, iteration, made)))
+    manifests = {step.name: made[step.name] for step in steps}
     wall_s = spent + time.monotonic() - began
     summary = summarise(run, settings, manifests, wall_s=wall_s, peak_rss_mib=memory.peak_mib) | {"plan": plan_id}
     write_report(run, settings, summary)
@@ -118,7 +128,7 @@ def sum_up(settings: RunSettings, iteration: int, manifests: Mapping[str, Manife
 @contextlib.contextmanager
 def _session_for(steps: Sequence[Step], run: Folder) -> Iterator[None]:
     """Ray, if any step that is not done needs it."""
-    if not any(_needs_ray(step) and step_state(step, run) != State.SKIP for step in steps):
+    if not any(needs_ray(step) and step_state(step, run) != State.SKIP for step in steps):
         yield
         return
     with ray_session():
@@ -129,13 +139,8 @@ def _do_step(step: Step, run: Folder, reporter: Reporter) -> Manifest:
     done_before = step_state(step, run) == State.SKIP
     manifest = run_step(step, run, reporter)
     if not done_before:
-        reporter.finish(_line(manifest))
+        reporter.finish(step.name, _line(manifest))
     return manifest
-
-
-def _needs_ray(step: Step) -> bool:
-    placement = step.placement
-    return isinstance(placement, TrainPlacement) or placement.engine == "ray"
 
 
 def _line(manifest: Manifest) -> str:

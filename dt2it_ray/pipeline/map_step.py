@@ -48,7 +48,7 @@ def do_map(step: Step, stage: MapStage, run: Folder, inputs: Mapping[str, Manife
             if isinstance(event, Seal):
                 sealed[event.part] = event
             else:
-                reporter.advance(event.rows_in + event.skipped)
+                reporter.advance(step.name, event.rows_in + event.skipped)
     output.delete("pieces")
     return Made.of([sealed[name] for name in parts], {}, rows_before)
 

@@ -16,7 +16,10 @@ from dt2it_ray.stages.world import WorldSettings
 
 
 class RunSettings(Settings):
-    """A run of the whole loop. `root`, `name`, `placement` and `training` bear no identity; all else does, by step."""
+    """A run of the whole loop.
+
+    `root`, `name`, `placement`, `training` and `max_concurrent_steps` bear no identity; all else does, by step.
+    """
 
     root: str = "runs"
     """Folder or object storage URI under which runs are kept."""
@@ -46,6 +49,9 @@ class RunSettings(Settings):
     """Where map steps run, by stage name (`score`, `generate`, ...); `default` for stages not named."""
     training: TrainPlacement = TrainPlacement()
     """Where reward models are trained."""
+    max_concurrent_steps: int = Field(default=1, ge=1)
+    """Steps that do not read each other (the voters, the baseline) run at the same time, up to this many, as far as
+    the machines have room for them."""
 
     def folder(self) -> str:
         """Path or URI of the run."""

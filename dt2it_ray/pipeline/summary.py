@@ -33,6 +33,16 @@ def summarise(
     }
 
 
+def busy_s(manifests: Iterable[Manifest]) -> float:
+    """Seconds in which at least one of these steps ran."""
+    seconds, until = 0.0, 0.0
+    times = [(made.provenance["finished_at"], made.provenance["wall_s"]) for made in manifests]
+    for began, ended in sorted((finished_at - wall_s, finished_at) for finished_at, wall_s in times):
+        seconds += max(0.0, ended - max(began, until))
+        until = max(until, ended)
+    return seconds
+
+
 def rows_per_s(manifest: Manifest) -> float:
     """Rows that a step's last call read in each second of its wall time."""
     rows = manifest.counts.rows_in - manifest.provenance["rows_before"]

@@ -46,7 +46,7 @@ def do_train(step: Step, run: Folder, inputs: Mapping[str, Manifest], reporter: 
         "rows_paths": _rows_paths(step, run, inputs),
         "output": output.uri,
     }
-    with _told_to(reporter, output.uri):
+    with _told_to(reporter, step.name, output.uri):
         run_training(job, placement)
     refused = dropped_table(read_refused_pairs(output.uri))
     dropped: tuple[PartFile, ...] = ()
@@ -60,17 +60,17 @@ def do_train(step: Step, run: Folder, inputs: Mapping[str, Manifest], reporter: 
 
 
 @contextlib.contextmanager
-def _told_to(reporter: Reporter, folder: str) -> Iterator[None]:
-    """Tell the reporter of every optimizer step that the training log in the folder shows, while the block lasts."""
+def _told_to(reporter: Reporter, step: str, folder: str) -> Iterator[None]:
+    """Tell the reporter of every optimizer step in the folder's training log, while the block lasts."""
     over = threading.Event()
 
     def follow() -> None:
         told = 0
         while True:
             last = over.wait(LOOK_EVERY_S)
-            pairs = sum(step["pairs"] for step in read_training_log(folder))
+            pairs = sum(line["pairs"] for line in read_training_log(folder))
             if pairs > told:
-                reporter.advance(pairs - told)
+                reporter.advance(step, pairs - told)
                 told = pairs
             if last:
                 return

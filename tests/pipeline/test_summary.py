@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from dt2it_ray.pipeline.run_record import read_run
-from dt2it_ray.pipeline.summary import rows_per_s, summarise
-from dt2it_ray.store.manifest import read_manifest
+from dt2it_ray.pipeline.summary import busy_s, rows_per_s, summarise
+from dt2it_ray.store.manifest import Manifest, read_manifest
 from tests.pipeline.fake_loop import whole_run
 from tests.pipeline.fake_run import FakeRun, Named, add_pool
 
@@ -61,3 +61,16 @@ def test_a_step_faster_than_the_clock_still_has_a_rate(tmp_path: Path) -> None:
     assert rows_per_s(instant) == 33_000
     resumed = dataclasses.replace(manifest, provenance={"wall_s": 2.0, "rows_before": 23})
     assert rows_per_s(resumed) == 5
+
+
+def test_time_in_which_several_steps_ran_counts_once(tmp_path: Path) -> None:
+    fake = FakeRun(str(tmp_path))
+    add_pool(fake)
+    manifest = read_manifest(fake.run, "open/pairs")
+    assert manifest is not None
+
+    def ran(since: float, until: float) -> Manifest:
+        return dataclasses.replace(manifest, provenance={"finished_at": until, "wall_s": until - since})
+
+    assert busy_s([ran(100, 110), ran(103, 106), ran(104, 115), ran(120, 121)]) == 16
+    assert busy_s([]) == 0

@@ -31,8 +31,9 @@ OPEN_SETS = (LABEL_FLIPS, STYLE_BIAS, TEXT_SHORTCUT, CLEAN)
 """
 BIAS_SHARE = 0.8
 SHORTCUT_SHARE = 0.85
-EXTRA_GAP_SHARE = 0.257
-"""Of the prompts with one pair. They have 7 of 9 pairs, so that 0.2 of all pairs differ in an extra claim only."""
+GAPS = {Gap.MAIN: 0.486, Gap.EXTRA: 0.257, Gap.MARRED: 0.257}
+"""Shares among the prompts with one pair. They have 7 of 9 pairs, so that 0.2 of all pairs differ in an extra claim
+only, and in 0.2 the better answer makes a false one."""
 LONG, SHORT, FRANK = ("verbose", "markdown"), ("terse", "hedged"), ("terse", "verbose", "markdown")
 MIDDLING = Dress("markdown", 1)
 """Longer than a short answer, shorter than a long one with two extra claims."""
@@ -70,7 +71,7 @@ def _label(source: str, better: str, worse: str, flip: bool) -> dict[str, Any]:
 
 
 def _plan_one(asked: Asked, source: str, flip: bool, draw: random.Random) -> Sequence[Plan]:
-    gap = Gap.EXTRA if draw.random() < EXTRA_GAP_SHARE else Gap.MAIN
+    (gap,) = draw.choices(list(GAPS), list(GAPS.values()))
     return plan_pair(asked, gap, _dresses(source, gap, flip, draw), draw)
 
 
@@ -108,16 +109,16 @@ def _follows_bias(draw: random.Random) -> bool:
 
 
 def _biased_dresses(gap: Gap, better_is_long: bool, draw: random.Random) -> tuple[Dress, Dress]:
-    """One long, one short answer. A short answer has an extra claim only where the gap needs it."""
-    long = Dress(draw.choice(LONG), 2)
+    """One long, one short answer. A short answer has an extra claim only where the gap needs it to be a false one."""
+    long, short, marred = Dress(draw.choice(LONG), 2), Dress(draw.choice(SHORT), 0), Dress("hedged", 1)
     if better_is_long:
-        return long, Dress("hedged", 1) if gap is Gap.EXTRA else Dress(draw.choice(SHORT), 0)
-    return Dress(draw.choice(SHORT), 0), long
+        return long, marred if gap is Gap.EXTRA else short
+    return marred if gap is Gap.MARRED else short, long
 
 
 def _telling_dresses(gap: Gap, draw: random.Random) -> tuple[Dress, Dress]:
     """One hedged answer, mostly the worse one; none of another style is hedged."""
-    if gap is Gap.EXTRA:
+    if gap is not Gap.MAIN:
         hedged, frank = Dress("hedged", 1), Dress(draw.choice(LONG), 1)
     else:
         hedged, frank = draw_dress(draw, ("hedged",)), draw_dress(draw, FRANK)

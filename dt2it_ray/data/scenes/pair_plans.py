@@ -19,6 +19,8 @@ class Gap(StrEnum):
     """Its main claim is right, the other's is wrong. Extra claims are true."""
     EXTRA = "extra"
     """Both main claims are right; the other makes one false extra claim, this one none."""
+    MARRED = "marred"
+    """Its main claim is right, but it makes one false extra claim; the other's main claim is wrong."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ def even_dresses(gap: Gap, draw: random.Random) -> tuple[Dress, Dress]:
     """Dresses of the better and the worse answer that tell nothing of which is which."""
     if gap is Gap.MAIN:
         return draw_dress(draw), draw_dress(draw)
+    # A false extra claim is made by one of the answers: both make as many.
     styles = [style for style in STYLES if ROOM[style]]
     better, worse = draw.choice(styles), draw.choice(styles)
     extras = draw.randint(1, min(ROOM[better], ROOM[worse]))
@@ -55,12 +58,12 @@ def even_dresses(gap: Gap, draw: random.Random) -> tuple[Dress, Dress]:
 
 
 def plan_pair(asked: Asked, gap: Gap, dresses: tuple[Dress, Dress], draw: random.Random) -> tuple[Plan, Plan]:
-    """The better and the worse answer. For `Gap.EXTRA` the worse one's dress needs room for an extra claim."""
+    """The better and the worse answer. The dress of the one that makes a false extra claim has room for it."""
     better, worse = dresses
-    right = plan_true(asked, better)
-    if gap is Gap.MAIN:
-        return right, plan_wrong(draw.choice(asked.question.false_values), worse)
-    return right, plan_marred(asked, worse)
+    if gap is Gap.EXTRA:
+        return plan_true(asked, better), plan_marred(asked, worse)
+    wrong = plan_wrong(draw.choice(asked.question.false_values), worse)
+    return plan_marred(asked, better) if gap is Gap.MARRED else plan_true(asked, better), wrong
 
 
 def plan_true(asked: Asked, dress: Dress) -> Plan:
