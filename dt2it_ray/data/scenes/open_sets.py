@@ -31,9 +31,9 @@ OPEN_SETS = (LABEL_FLIPS, STYLE_BIAS, TEXT_SHORTCUT, CLEAN)
 """
 BIAS_SHARE = 0.8
 SHORTCUT_SHARE = 0.85
-GAPS = {Gap.MAIN: 0.486, Gap.EXTRA: 0.257, Gap.MARRED: 0.257}
+GAPS = {Gap.MAIN: 0.614, Gap.EXTRA: 0.257, Gap.MARRED: 0.129}
 """Shares among the prompts with one pair. They have 7 of 9 pairs, so that 0.2 of all pairs differ in an extra claim
-only, and in 0.2 the better answer makes a false one."""
+only, and in 0.1 the better answer makes a false one."""
 LONG, SHORT, FRANK = ("verbose", "markdown"), ("terse", "hedged"), ("terse", "verbose", "markdown")
 MIDDLING = Dress("markdown", 1)
 """Longer than a short answer, shorter than a long one with two extra claims."""

@@ -14,6 +14,7 @@ from dt2it_ray.models.tiny.tokenizer import lesson_text
 from dt2it_ray.models.tiny.views import GRID, IMAGE_TOKENS, MERGE, Views, views_of
 
 NOT_LEARNED = -100
+VERDICTS = 3
 WIDTH_STEP = 16
 """Fewer different shapes: kernels are compiled once for each."""
 
@@ -26,8 +27,8 @@ class Batch:
     labels: torch.Tensor
     """NOT_LEARNED except on the answers to be learned."""
     verdicts: torch.Tensor
-    """[lessons, width, 2]: on the last two tokens of answers, where a reward is read, 1 or 0 for `Turn.right` and for
-    `Turn.rest_right`; else NOT_LEARNED."""
+    """[lessons, width, VERDICTS], 1 or 0: on the last two tokens of answers, where a reward is read, for `Turn.right`
+    and for `Turn.rest_right`; on the last token of a sentence for its truth. Else NOT_LEARNED."""
     positions: torch.Tensor
     views: Views
 
@@ -65,15 +66,19 @@ def encode_lessons(tokenizer: PreTrainedTokenizerFast, lessons: Sequence[Lesson]
     opening = len(tokenizer.encode("<|im_start|>assistant\n"))
     encoded = []
     texts = [lesson_text(each, IMAGE_TOKENS) for each in lessons]
-    for each, ids in zip(lessons, tokenizer(texts)["input_ids"], strict=True):
-        tokens = np.asarray(ids, dtype=np.int64)
-        labels, verdicts = np.full_like(tokens, NOT_LEARNED), np.full((len(tokens), 2), NOT_LEARNED)
+    told = tokenizer(texts, return_offsets_mapping=True)
+    for each, ids, spans in zip(lessons, told["input_ids"], told["offset_mapping"], strict=True):
+        tokens, begins = np.asarray(ids, dtype=np.int64), np.asarray(spans)[:, 0]
+        labels, verdicts = np.full_like(tokens, NOT_LEARNED), np.full((len(tokens), VERDICTS), NOT_LEARNED)
         starts, ends = np.flatnonzero(tokens == start), np.flatnonzero(tokens == end)
         for turn, first, last in zip(each.turns, starts, ends, strict=True):
             if turn.learned:
                 labels[first + opening : last + 1] = tokens[first + opening : last + 1]
-            told = [NOT_LEARNED if verdict is None else int(verdict) for verdict in (turn.right, turn.rest_right)]
-            verdicts[last : last + 2] = told
+            whole = [NOT_LEARNED if verdict is None else int(verdict) for verdict in (turn.right, turn.rest_right)]
+            verdicts[last : last + 2, :2] = whole
+            for place, true in turn.sentences:
+                # The turn's text begins behind its opening tokens.
+                verdicts[np.searchsorted(begins, begins[first + opening] + place, side="right") - 1, 2] = int(true)
         encoded.append(EncodedLesson(tokens, labels, verdicts))
     return encoded
 
@@ -83,7 +88,7 @@ def pad(lessons: Sequence[Lesson], encoded: Sequence[EncodedLesson], image_token
     width = -(-max(len(each.ids) for each in encoded) // WIDTH_STEP) * WIDTH_STEP
     shape = (len(encoded), width)
     tokens, labels = np.zeros(shape, np.int64), np.full(shape, NOT_LEARNED)
-    verdicts = np.full((*shape, 2), NOT_LEARNED)
+    verdicts = np.full((*shape, VERDICTS), NOT_LEARNED)
     positions = np.zeros((3, *shape), np.int64)
     for row, each in enumerate(encoded):
         length = len(each.ids)

@@ -1,30 +1,33 @@
 """What the tiny model is taught: conversations about scenes, drawn from a seed. Imports no model library."""
 
 import random
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from dt2it_ray.data.chat import REWARD_SYSTEM
 from dt2it_ray.data.scenes.answers import STYLES, pick_extras, write_answer
 from dt2it_ray.data.scenes.captions import CAPTION_REQUESTS, caption
+from dt2it_ray.data.scenes.claims import holds
 from dt2it_ray.data.scenes.grading import grade
 from dt2it_ray.data.scenes.questions import Question, sample_questions
 from dt2it_ray.data.scenes.scene import Scene, drawer, sample_scene
 from dt2it_ray.data.scenes.t2i import t2i_pair
-from dt2it_ray.data.scenes.wording import bare_text, claim_text
+from dt2it_ray.data.scenes.wording import bare_text, claim_text, claims_in
 from dt2it_ray.data.t2i_wording import FIRST_BETTER, SECOND_BETTER, comparison_question
 
 CHINESE_SHARE = 0.28
 TWO_IMAGE_SHARE = 0.15
 SYSTEM_SHARE = 0.4
 CAPTION_SHARE = 0.25
-LIES = (0.3, 0.35)
-"""Part of the answers whose main claim is wrong, and of their further claims: half of the answers have some error."""
+LIES = (0.4, 0.35)
+"""Part of the answers whose main claim is wrong, and of their further claims: 0.6 of the answers have some error."""
 QUESTIONS = 3
 DRILL_QUESTIONS = 5
 DRILL_COMPARISONS = 4
 FULL_STOPS = {"en": ".", "zh": "。"}
 BETTER = (FIRST_BETTER, SECOND_BETTER)
+_SENTENCE = re.compile(r"[^.!?\n。！？]+[.!?\n。！？]?")
 IMAGE_REQUESTS = {"en": "Describe image {number}.", "zh": "请描述第{number}张图片。"}
 
 
@@ -40,6 +43,8 @@ class Turn:
     """Whether it answers the question rightly, which the model learns to tell at its end; None where it does not."""
     rest_right: bool | None = None
     """Whether whatever else it says is true, which is told apart from that."""
+    sentences: tuple[tuple[int, bool], ...] = ()
+    """Where in the text the sentences end that claim something, and whether they are true: told there, one by one."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ class Course:
     """Part of the drills that are about two pictures."""
     statements: float = 0.0
     """Part of the questions in drills that ask what a picture shows; the answer is any sentence about it."""
-    weights: Mapping[str, float] = field(default_factory=lambda: {"word": 3.0})
+    weights: Mapping[str, float] = field(default_factory=dict)
     """How much likelier a question of a family is asked than one of the others, of which a scene allows more."""
 
 
@@ -178,7 +183,16 @@ def _answer_turns(scene: Scene, question: Question, seed: str, course: Course, d
     extras = pick_extras(scene, question, extras_true, seed)
     answer = write_answer(scene, question, value, draw.choice(STYLES), question.language, extras, seed)
     found = grade(scene, question, answer)
-    return [Turn("user", question.text), _answer(answer, found.main == "right", course, draw, not found.extra_wrong)]
+    turn = _answer(answer, found.main == "right", course, draw, not found.extra_wrong)
+    if course.lies:
+        turn = replace(turn, sentences=tuple(_judge_sentences(scene, answer)))
+    return [Turn("user", question.text), turn]
+
+
+def _judge_sentences(scene: Scene, text: str) -> Iterator[tuple[int, bool]]:
+    for sentence in _SENTENCE.finditer(text):
+        if claims := claims_in(sentence.group()):
+            yield sentence.end() - 1, all(holds(scene, claim) for claim in claims)
 
 
 def _draw_right(course: Course, draw: random.Random) -> bool:
@@ -192,7 +206,9 @@ def _answer(text: str, right: bool, course: Course, draw: random.Random, rest_ri
 
 def _statement(text: str, right: bool, course: Course) -> Turn:
     """Never learned, as one of many sentences that would do."""
-    return Turn("assistant", text, right=right if course.lies else None)
+    if not course.lies:
+        return Turn("assistant", text)
+    return Turn("assistant", text, right=right, sentences=((len(text) - 1, right),))
 
 
 def _plant_truth(main_lies: float, extra_lies: float, draw: random.Random) -> tuple[bool, list[bool]]:

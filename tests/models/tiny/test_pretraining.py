@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from transformers import Qwen3VLForConditionalGeneration
 
 from dt2it_ray.data.scenes.captions import CAPTION_REQUESTS, caption
-from dt2it_ray.data.scenes.claims import true_claims
+from dt2it_ray.data.scenes.claims import holds, true_claims
 from dt2it_ray.data.scenes.grading import grade
 from dt2it_ray.data.scenes.questions import Question, ask, sample_questions
 from dt2it_ray.data.scenes.render import render
@@ -175,9 +176,24 @@ def test_only_learned_answers_carry_the_loss_and_they_end_with_the_end_of_their_
 def test_whether_an_answer_and_the_rest_of_it_are_right_is_told_where_a_reward_is_read(tokenizer) -> None:
     each = next(each for number in range(99) if len(verdicts_of(each := lesson(number, LESSONS))) > 2)
     (encoded,) = encode_lessons(tokenizer, [each])
-    told = (encoded.verdicts != NOT_LEARNED).any(axis=-1)
+    told = (encoded.verdicts[:, :2] != NOT_LEARNED).any(axis=-1)
     assert tokenizer.decode(encoded.ids[told]) == "<|im_end|>\n" * len(verdicts_of(each))
-    assert encoded.verdicts[told].tolist() == [verdict for verdict in verdicts_of(each) for _ in range(2)]
+    assert encoded.verdicts[told].tolist() == [[*verdict, NOT_LEARNED] for verdict in verdicts_of(each) for _ in "01"]
+
+
+def test_whether_a_sentence_is_true_is_told_at_its_end(tokenizer) -> None:
+    lessons = [each for number in range(40) if len((each := lesson(number, LESSONS)).scenes) == 1]
+    judged = 0
+    for each, encoded in zip(lessons, encode_lessons(tokenizer, lessons), strict=True):
+        places = np.flatnonzero(encoded.verdicts[:, 2] != NOT_LEARNED)
+        expected = [(turn.text[: end + 1], true) for turn in each.turns for end, true in turn.sentences]
+        judged += len(expected)
+        for place, (text, true) in zip(places, expected, strict=True):
+            assert tokenizer.decode(encoded.ids[: place + 1]).rstrip("\n").endswith(text)
+            (last,) = claims_in(re.split(r"[.!?\n。！？]+", text.rstrip(".!?\n。！？"))[-1])
+            assert encoded.verdicts[place].tolist() == [NOT_LEARNED, NOT_LEARNED, int(true)]
+            assert holds(each.scenes[0], last) == true
+    assert judged > 100
 
 
 def verdicts_of(each: Lesson) -> list[list[int]]:
