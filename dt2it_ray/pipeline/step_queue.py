@@ -5,7 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from dt2it_ray.stages.stage import MapStage, Placement, Step, TrainPlacement
+from dt2it_ray.stages.stage import MapStage, Step, TrainPlacement
 
 Ended = queue.SimpleQueue[tuple[Step, BaseException | None]]
 """Steps that are over, with what they raised."""
@@ -45,10 +45,9 @@ def do_steps(steps: Sequence[Step], max_concurrent: int, do: Callable[[Step], No
 
 def needs_ray(step: Step) -> bool:
     """Whether the step runs on Ray, and not in this process."""
-    placement = step.placement
-    if isinstance(placement, Placement):
-        return isinstance(step.stage, MapStage) and placement.engine == "ray"
-    return isinstance(placement, TrainPlacement)
+    if isinstance(step.placement, TrainPlacement):
+        return True
+    return isinstance(step.stage, MapStage) and step.placement.engine == "ray"
 
 
 def _call(do: Callable[[Step], None], step: Step, ended: Ended) -> None:

@@ -75,4 +75,4 @@ def _cost(content: ReportContent) -> Headline | None:
     if wall_s is None:
         return None
     memory = f"at most {peak / MIB_PER_GIB:.1f} GiB of memory" if peak else ""
-    return Headline("Time of the last call", duration(wall_s), memory)
+    return Headline("Time of all calls", duration(wall_s), memory)

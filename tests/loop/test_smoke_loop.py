@@ -133,6 +133,7 @@ def test_other_workers_and_batch_sizes_give_the_same_bytes(finished: Path, tmp_p
 
 
 OTHERWISE = (
+    "max_concurrent_steps=1",
     "placement.default={engine: local, batch_rows: 7}",
     "placement.generate={engine: local, cpus: 1, batch_rows: 3}",
     "placement.score={engine: ray, workers: 2, batch_rows: 5}",

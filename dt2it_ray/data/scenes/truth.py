@@ -41,7 +41,7 @@ class Truth:
             return Truth(scenes, Claim(**tree["asked"]))
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
-                f"the column `scene` holds no planted truth ({type(error).__name__}: {error}) in {text[:80]!r}; "
+                f"the column `scene` holds no planted truth ({type(error).__name__}: {error}) in {str(text)[:80]!r}; "
                 "write it with Truth.to_json, or leave it null"
             ) from None
 

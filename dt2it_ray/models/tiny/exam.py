@@ -104,9 +104,9 @@ weights on rendered 96x96 scenes: coloured shapes, written words and bar charts,
 Chinese. It answers the prompts of the embedded run and is the backbone of its reward models. It knows nothing else
 and is of no use outside.
 
-It learned to see, then to answer, and to tell at the end of an answer whether it is right, and whether all else it says
-is. The heads by which it told are not shipped: a reward model starts from a new one, and finds this knowledge in the
-hidden states.
+It learned to see, then to answer, and to tell at the end of an answer whether it is right and whether all else it says
+is, and at the end of a sentence whether it is true. It tells in the first coordinates of its hidden states: the new
+head that a reward model starts with finds this knowledge there in a few hundred pairs.
 
 Made by `python jobs/pretrain_tiny.py OUTPUT` in {made}, with `{settings}`.
 

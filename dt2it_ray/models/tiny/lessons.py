@@ -21,7 +21,7 @@ TWO_IMAGE_SHARE = 0.15
 SYSTEM_SHARE = 0.4
 CAPTION_SHARE = 0.25
 LIES = (0.4, 0.35)
-"""Part of the answers whose main claim is wrong, and of their further claims: 0.6 of the answers have some error."""
+"""Part of the answers whose main claim is wrong, and of their further claims: half of all answers have some error."""
 QUESTIONS = 3
 DRILL_QUESTIONS = 5
 DRILL_COMPARISONS = 4
