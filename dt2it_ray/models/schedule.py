@@ -46,9 +46,10 @@ class Schedule:
         return np.array_split(by_length, self.micro_batches * self.world_size)[rank :: self.world_size]
 
 
-def learning_rate(step: int, steps: int, peak: float, warmup: float) -> float:
-    """Linear warm-up over a share of the steps, then a cosine down to 0 after the last one."""
+def share_of_peak(step: int, steps: int, warmup: float) -> float:
+    """A step's learning rate as part of its peak: linear warm-up over a share of the steps, then a cosine down to 0
+    after the last one."""
     rising = math.ceil(steps * warmup)
     if step < rising:
-        return peak * (step + 1) / rising
-    return peak * 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
+        return (step + 1) / rising
+    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))

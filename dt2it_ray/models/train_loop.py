@@ -13,11 +13,11 @@ import torch.distributed
 from dt2it_ray.errors import StoreError
 from dt2it_ray.models.collate import open_encoder
 from dt2it_ray.models.reward_model import RewardConfig, RewardModel, look_once, new_reward_model, save_reward_model
-from dt2it_ray.models.schedule import Schedule, learning_rate
+from dt2it_ray.models.schedule import Schedule, share_of_peak
 from dt2it_ray.models.train_log import TrainLog, write_summary
 from dt2it_ray.models.train_rows import open_training_rows
 from dt2it_ray.models.train_settings import TrainSettings
-from dt2it_ray.models.train_step import Trainer
+from dt2it_ray.models.train_step import PEAK, Trainer
 
 MODEL_FOLDER = "model"
 """Where in the output folder the finished reward model lies."""
@@ -136,16 +136,19 @@ def _start_deepspeed(model: RewardModel, job: TrainJob, schedule: Schedule) -> A
     model.train()
     if job.gradient_checkpointing:
         model.backbone.gradient_checkpointing_enable()
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    head = list(model.score.parameters())
+    trained = [parameter for parameter in model.backbone.parameters() if parameter.requires_grad]
+    decay, rate = settings.weight_decay, settings.learning_rate
     # DeepSpeed takes groups, though its annotation says a module.
     groups: Any = [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": decay, PEAK: rate},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0, PEAK: rate},
+        {"params": head, "weight_decay": decay, PEAK: settings.head_learning_rate or rate},
     ]
     engine, *_ = deepspeed.initialize(
         model=model,
         model_parameters=groups,
-        config=deepspeed_config(settings, job, schedule, sum(parameter.numel() for parameter in trained)),
+        config=deepspeed_config(settings, job, schedule, sum(parameter.numel() for parameter in [*trained, *head])),
         dist_init_required=False,
     )
     return engine
@@ -165,8 +168,8 @@ def _run_steps(step: int, trainer: Trainer, schedule: Schedule, job: TrainJob, s
     settings = job.settings
     log = TrainLog(job.output, session.rank, step)
     while step < schedule.steps:
-        rate = learning_rate(step, schedule.steps, settings.learning_rate, settings.warmup)
-        log.write(step, trainer.step(step, rate), trainer.refused)
+        share = share_of_peak(step, schedule.steps, settings.warmup)
+        log.write(step, trainer.step(step, share), trainer.refused)
         step += 1
         if step % job.checkpoint_every_steps == 0 and step < schedule.steps:
             _save_checkpoint(trainer.engine, step, log.last, session)

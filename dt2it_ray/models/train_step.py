@@ -17,6 +17,9 @@ from dt2it_ray.models.schedule import Schedule
 from dt2it_ray.models.train_rows import TrainingRows
 from dt2it_ray.models.train_settings import TrainSettings
 
+PEAK = "peak_lr"
+"""Where a group of the optimizer's parameters has its peak learning rate."""
+
 
 class Trainer:
     """Runs steps on one worker; all workers run the same steps."""
@@ -37,15 +40,15 @@ class Trainer:
         self.refused: list[tuple[str, Dropped]] = []
         """Pairs of the last step that this worker could not encode; they count as a loss of 0."""
 
-    def step(self, step: int, rate: float) -> dict[str, Any]:
-        """Take a step and return its figures, over all workers.
+    def step(self, step: int, share: float) -> dict[str, Any]:
+        """Take a step at a share of the peak learning rates and return its figures, over all workers.
 
         Raises:
             StageFailed: a reward or the gradient is not finite; on every worker, with the ids of the pairs.
         """
         started = time.perf_counter()
         for group in self.engine.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = share * group[PEAK]
         batch = self._schedule.batch(self._order_of(self._schedule.epoch(step)), step)
         weight = float(self._rows.weights[batch].sum())
         self.refused = []
@@ -68,7 +71,7 @@ class Trainer:
             "loss": loss / max(weight, 1e-12),
             "accuracy": right / max(used, 1),
             "margin": margin / max(used, 1),
-            "learning_rate": rate,
+            "learning_rate": share * self._settings.learning_rate,
             "grad_norm": norm,
             "pairs": int(used),
             "pairs_per_s": round(used / (time.perf_counter() - started), 1),

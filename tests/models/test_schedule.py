@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dt2it_ray.models.schedule import Schedule, learning_rate
+from dt2it_ray.models.schedule import Schedule, share_of_peak
 
 
 @given(pairs=st.integers(1, 60), batch=st.integers(1, 20), micro=st.integers(1, 8), workers=st.integers(1, 4))
@@ -24,8 +24,8 @@ def test_workers_and_micro_batches_share_each_step(pairs: int, batch: int, micro
 
 
 def test_the_rate_rises_then_falls() -> None:
-    rates = [learning_rate(step, 20, peak=1.0, warmup=0.1) for step in range(20)]
+    rates = [share_of_peak(step, 20, warmup=0.1) for step in range(20)]
     assert rates[:3] == [0.5, 1.0, 1.0]
     assert rates[2:] == sorted(rates[2:], reverse=True)
     assert 0 < rates[-1] < 0.01
-    assert learning_rate(0, 1, peak=1.0, warmup=0.0) == pytest.approx(1.0)
+    assert share_of_peak(0, 1, warmup=0.0) == pytest.approx(1.0)

@@ -201,7 +201,7 @@ def _draw_right(course: Course, draw: random.Random) -> bool:
 
 def _answer(text: str, right: bool, course: Course, draw: random.Random, rest_right: bool | None = None) -> Turn:
     learned = (right and rest_right is not False) or draw.random() < course.doubt
-    return Turn("assistant", text, learned, *((right, rest_right) if course.lies else ()))
+    return Turn("assistant", text, learned, right, rest_right) if course.lies else Turn("assistant", text, learned)
 
 
 def _statement(text: str, right: bool, course: Course) -> Turn:
