@@ -122,6 +122,20 @@ def test_the_vision_tower_stays_frozen(job: TrainJob, trained: Path) -> None:
     assert any(not torch.equal(after[name], before[name]) for name in after if name in before and name not in vision)
 
 
+def test_the_head_may_learn_faster_than_the_rest_and_resumes_so(job: TrainJob, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    settings = job.settings.model_copy(update={"learning_rate": 1e-9, "head_learning_rate": 1e-2})
+    slow = dataclasses.replace(job, settings=settings, output=str(tmp_path), checkpoint_every_steps=2)
+    with pytest.raises(Interrupted):
+        train(slow, LocalSession(tmp_path / "state", checkpoints_to_live=1))
+    train(slow, LocalSession(tmp_path / "state"))
+    before, after = load_file(Path(job.base, "model.safetensors")), load_file(tmp_path / WEIGHTS)
+    assert max(float((after[name] - before[name]).abs().max()) for name in after if name in before) < 1e-6
+    head = new_reward_model(job.base, "float32", settings.seed, freeze_vision=True).score.weight
+    assert (after["score.weight"] - head).abs().mean() > 1e-2
+
+
 def test_pairs_with_a_broken_image_are_refused_by_name(job: TrainJob, tmp_path: Path) -> None:
     rows = pq.read_table(job.rows_paths[0][0])
     broken = [[{"bytes": b"no image", "path": None}], *rows["images"].to_pylist()[1:]]
