@@ -21,7 +21,7 @@ FOUR_WRONG_VALUES = ("colour", "count", "position", "word")
 SIZES = (2, 3, 4, 3)
 """Pairs of a group, by turns."""
 RIGHT, MARRED, WRONG, OTHER_WRONG = range(4)
-_PAIRS = ((RIGHT, WRONG), (RIGHT, MARRED), (RIGHT, OTHER_WRONG), (MARRED, WRONG))
+_PAIRS = ((RIGHT, WRONG), (MARRED, WRONG), (RIGHT, MARRED), (RIGHT, OTHER_WRONG))
 """The better and the worse answer of each pair of a group; one answer is better here and worse there."""
 
 
