@@ -30,7 +30,7 @@ class TrainSettings(Settings):
     """Peak of the cosine schedule."""
     head_learning_rate: float | None = Field(default=None, gt=0)
     """Peak for the new reward head; None: that of the rest, as published. A head that learns much faster reads what the
-    backbone knows already, and a backbone that barely moves does not learn wrong labels by heart."""
+    backbone knows already, and a backbone that barely moves learns fewer wrong labels by heart."""
     warmup: float = Field(default=0.1, ge=0, le=1)
     """Share of the steps over which the learning rate rises from 0."""
     weight_decay: float = Field(default=0.0, ge=0)

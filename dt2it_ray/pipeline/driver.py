@@ -59,7 +59,12 @@ def _drive(settings: RunSettings, run: Folder, plan: Mapping[int, Sequence[Step]
     with PeakMemory() as memory, _reporter() as reporter, _session_for(steps, run):
 
         def do(step: Step) -> None:
-            made[step.name] = _do_step(step, run, reporter)
+            try:
+                made[step.name] = _do_step(step, run, reporter)
+            except Exception:
+                # The error itself is told when all has stopped, which may be hours later.
+                reporter.finish(step.name, f"{step.name}: failed; no step starts any more, what runs is finished first")
+                raise
 
         iteration_of = {step.name: iteration for iteration, its_steps in plan.items() for step in its_steps}
         left = Counter(iteration_of.values())

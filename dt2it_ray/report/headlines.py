@@ -74,5 +74,5 @@ def _cost(content: ReportContent) -> Headline | None:
     wall_s, peak = content.summary.get("wall_s"), content.summary.get("peak_rss_mib")
     if wall_s is None:
         return None
-    memory = f"at most {peak / MIB_PER_GIB:.1f} GiB of memory" if peak else ""
+    memory = f"the last one took up to {peak / MIB_PER_GIB:.1f} GiB of memory" if peak else ""
     return Headline("Time of all calls", duration(wall_s), memory)

@@ -49,13 +49,14 @@ def test_steps_that_do_not_read_each_other_run_at_the_same_time() -> None:
 @pytest.mark.parametrize("max_concurrent", [1, 2])
 def test_no_more_run_than_allowed(max_concurrent: int) -> None:
     running, most, lock = set[str](), 0, threading.Lock()
+    all_of_them = threading.Barrier(max_concurrent, timeout=WAIT_S)
 
     def do(its: Step) -> None:
         nonlocal most
         with lock:
             running.add(its.name)
             most = max(most, len(running))
-        threading.Event().wait(0.02)
+        all_of_them.wait()
         with lock:
             running.remove(its.name)
 

@@ -8,7 +8,8 @@ from dt2it_ray.data.scenes.questions import Question
 from dt2it_ray.data.scenes.scene import Scene
 from dt2it_ray.data.scenes.wording import bare_values, claims_in
 
-_SENTENCE = re.compile(r"[.!?\n。！？]+")
+SENTENCE = re.compile(r"[^.!?\n。！？]+[.!?\n。！？]?")
+"""A sentence with the mark that ends it."""
 BASE = {"right": 8.0, "wrong": 2.0, "missing": 1.0}
 """Quality of an answer without extra claims, by what its main claim is."""
 _GAIN = {"right": 0.5, "wrong": 0.25, "missing": 0.25}
@@ -48,7 +49,7 @@ def read_answer(question: Question, answer: str) -> tuple[list[str], list[Claim]
     extras = [claim for claim in claims if (claim.relation, claim.subject) != asked]
     if values:
         return list(dict.fromkeys(values)), extras
-    for sentence in _SENTENCE.split(answer):
+    for sentence in SENTENCE.findall(answer):
         named = [] if claims_in(sentence) else bare_values(sentence, question.relation)
         if named:
             return named, extras

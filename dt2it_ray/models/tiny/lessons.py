@@ -1,7 +1,6 @@
 """What the tiny model is taught: conversations about scenes, drawn from a seed. Imports no model library."""
 
 import random
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -9,7 +8,7 @@ from dt2it_ray.data.chat import REWARD_SYSTEM
 from dt2it_ray.data.scenes.answers import STYLES, pick_extras, write_answer
 from dt2it_ray.data.scenes.captions import CAPTION_REQUESTS, caption
 from dt2it_ray.data.scenes.claims import holds
-from dt2it_ray.data.scenes.grading import grade
+from dt2it_ray.data.scenes.grading import SENTENCE, grade
 from dt2it_ray.data.scenes.questions import Question, sample_questions
 from dt2it_ray.data.scenes.scene import Scene, drawer, sample_scene
 from dt2it_ray.data.scenes.t2i import t2i_pair
@@ -27,7 +26,6 @@ DRILL_QUESTIONS = 5
 DRILL_COMPARISONS = 4
 FULL_STOPS = {"en": ".", "zh": "。"}
 BETTER = (FIRST_BETTER, SECOND_BETTER)
-_SENTENCE = re.compile(r"[^.!?\n。！？]+[.!?\n。！？]?")
 IMAGE_REQUESTS = {"en": "Describe image {number}.", "zh": "请描述第{number}张图片。"}
 
 
@@ -190,7 +188,7 @@ def _answer_turns(scene: Scene, question: Question, seed: str, course: Course, d
 
 
 def _judge_sentences(scene: Scene, text: str) -> Iterator[tuple[int, bool]]:
-    for sentence in _SENTENCE.finditer(text):
+    for sentence in SENTENCE.finditer(text):
         if claims := claims_in(sentence.group()):
             yield sentence.end() - 1, all(holds(scene, claim) for claim in claims)
 

@@ -39,8 +39,8 @@ STATE_EVERY = 100
 TOKEN_LENGTH = 4.0
 """Of image tokens when the lessons begin; word embeddings grow to about half of it."""
 VERDICT_GAIN = 2.0
-"""Verdicts are the first coordinates of the hidden state times this, so that they are loud in it: the head of a reward
-model finds them in a few hundred pairs. A trained read-out finds them where they are faint."""
+"""Verdicts are the first coordinates of the hidden state times this, so that they are loud in it and the head of a
+reward model finds them in a few hundred pairs."""
 VERDICT_WEIGHT = 3.0
 """Of the verdicts in the loss. Next tokens are learned sooner than verdicts on whole answers."""
 PLACE_SCALE = 0.1

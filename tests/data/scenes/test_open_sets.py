@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from dt2it_ray.data.scenes.grading import Grade
 from dt2it_ray.data.scenes.open_sets import CLEAN, LABEL_FLIPS, OPEN_SETS, STYLE_BIAS, TEXT_SHORTCUT, open_row
 from dt2it_ray.data.scenes.pair_plans import Dress, plan_marred, plan_true, write_plans
 from dt2it_ray.data.scenes.prompts import CHINESE_SHARE, draw_prompt
@@ -60,6 +61,28 @@ def test_a_label_is_wrong_exactly_where_a_flip_is_planted(source: str) -> None:
 @pytest.mark.parametrize("source", OPEN_SETS)
 def test_most_pairs_differ_in_the_main_claim(source: str) -> None:
     assert share([pair[4] != pair[5] for pair in pairs_of(source)]) == pytest.approx(0.8, abs=WITHIN)
+
+
+@pytest.mark.parametrize("source", OPEN_SETS)
+def test_in_some_pairs_the_better_answer_makes_a_false_claim_and_is_still_better(source: str) -> None:
+    marred = [grades for row in rows_of(source) for grades in grades_of(row) if grades[0].extra_wrong]
+    assert len(marred) / PAIRS == pytest.approx(0.1, abs=0.05)
+    for better, worse in marred:
+        assert (better.main, better.extra_wrong) == ("right", 1)
+        assert (worse.main, worse.extra_wrong) == ("wrong", 0)
+
+
+def grades_of(row: dict[str, Any]) -> list[tuple[Grade, Grade]]:
+    """Of the truly better and the worse answer of every pair."""
+    truth = Truth.from_json(row["scene"])
+    texts = {answer["answer_id"]: answer["text"] for answer in row["answers"]}
+    pairs = []
+    for label in row["labels"]:
+        names = (label["chosen_id"], label["rejected_id"])
+        better, worse = names[::-1] if label["planted_flip"] else names
+        grade = functools.partial(truth.grade, row["question"], row["language"])
+        pairs.append((grade(texts[better]), grade(texts[worse])))
+    return pairs
 
 
 def test_style_bias_labels_the_long_answer_as_better_whether_it_is_or_not() -> None:
