@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -101,6 +101,9 @@ def _explain(kind: type[Settings], problem: Any) -> str:
 
 def _keys_at(kind: Any, location: list[str]) -> list[str]:
     for part in location:
+        if get_origin(kind) is dict:
+            kind = get_args(kind)[1]
+            continue
         field = getattr(kind, "model_fields", {}).get(part)
         kind = field.annotation if field is not None else None
     return list(getattr(kind, "model_fields", {}))

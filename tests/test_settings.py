@@ -15,6 +15,8 @@ class Flip(Settings):
 class Run(Settings):
     iterations: int = 2
     flip: Flip = Flip()
+    flips: dict[str, Flip] = Field(default_factory=dict)
+    """By name."""
 
 
 @pytest.fixture
@@ -40,6 +42,7 @@ def test_an_override_may_name_a_group_that_the_file_lacks(tmp_path: Path) -> Non
     [
         ("iteration=2", "did you mean iterations?"),
         ("flip.shares=0.2", "did you mean flip.share?"),
+        ("flips.first.shares=0.2", "did you mean flips.first.share?"),
         ("flip.share=1.5", "less than or equal to 1"),
         ("iterations", "key=value"),
         ("iterations.deep=1", "single value"),

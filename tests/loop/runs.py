@@ -1,8 +1,10 @@
 """The smoke run as a user starts it, and how its files are read."""
 
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -40,3 +42,10 @@ def hashes_of(run: Path) -> dict[str, str]:
         for file in [*manifest["files"], *manifest["dropped"]]
         if file["name"].endswith((".parquet", ".safetensors"))
     }
+
+
+def copy_steps(finished: Path, run: Path, wanted: Callable[[str], bool]) -> None:
+    """Make a run of which the steps with wanted names are done already."""
+    for manifest in finished.rglob("manifest.json"):
+        if wanted(json.loads(manifest.read_text())["step"]):
+            shutil.copytree(manifest.parent, run / manifest.parent.relative_to(finished))

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dt2it_ray.models.train_log import TRAINING_LOG, read_training_log
-from tests.loop.runs import COMMAND, LIMIT_S, hashes_of, rows_of, run_loop, summary_of
+from tests.loop.runs import COMMAND, LIMIT_S, copy_steps, hashes_of, rows_of, run_loop, summary_of
 
 CHECKPOINT_EVERY = 4
 """As in smoke.yaml."""
@@ -86,20 +85,24 @@ def test_a_changed_setting_on_a_finished_run_is_refused_with_what_differs(finish
 
 
 def test_a_run_whose_driver_is_killed_goes_on_and_ends_with_the_same_bytes(finished: Path, tmp_path: Path) -> None:
+    """The first half of the run is done when its driver is started, and killed in the training that checks labels."""
+    run = tmp_path / "smoke"
+    copy_steps(finished, run, lambda step: not step.startswith("iter-01/") or "voter" in step)
     driver = subprocess.Popen(
         [*COMMAND, f"root={tmp_path}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    folder = tmp_path / "smoke" / "raw_baseline" / "train"
+    folder = run / "iter-01" / "consistency" / "train"
     wait_for_steps(folder, 2 * CHECKPOINT_EVERY + 1, driver)
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
     taken = training_log(folder)[:CHECKPOINT_EVERY]
-    done = {path: path.stat().st_mtime_ns for path in (tmp_path / "smoke").rglob("manifest.json")}
-    assert done
+    done = {path: path.stat().st_mtime_ns for path in run.rglob("manifest.json")}
+    assert run / "iter-01" / "voted" / "manifest.json" in done
+    assert run / "iter-01" / "consistency" / "train" / "manifest.json" not in done
     told = run_loop(tmp_path)
     assert told.returncode == 0, told.stderr
     assert all(path.stat().st_mtime_ns == changed for path, changed in done.items())
-    assert hashes_of(tmp_path / "smoke") == hashes_of(finished)
+    assert hashes_of(run) == hashes_of(finished)
     # Their seconds would differ if the steps before the checkpoint had been taken again.
     assert training_log(folder)[:CHECKPOINT_EVERY] == taken
 
@@ -124,9 +127,7 @@ def training_log(train: Path) -> list[dict]:
 def test_other_workers_and_batch_sizes_give_the_same_bytes(finished: Path, tmp_path: Path) -> None:
     """Everything but the trainings is made again, elsewhere and otherwise cut."""
     run = tmp_path / "smoke"
-    for manifest in finished.rglob("train/manifest.json"):
-        step = manifest.parent
-        shutil.copytree(step, run / step.relative_to(finished))
+    copy_steps(finished, run, lambda step: step.endswith("train"))
     told = run_loop(tmp_path, *OTHERWISE)
     assert told.returncode == 0, told.stderr
     assert hashes_of(run) == hashes_of(finished)
