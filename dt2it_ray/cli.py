@@ -12,6 +12,9 @@ from dt2it_ray.errors import Dt2itError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
+
 Config = Annotated[
     str, typer.Option("--config", help="YAML file with the run's settings, e.g. jobs/configs/tiny.yaml.")
 ]
@@ -46,8 +49,9 @@ def plan(config: Config, overrides: Overrides = None) -> None:
     from dt2it_ray.store.files import Folder
 
     settings = load_settings(RunSettings, config, overrides or ())
+    steps = plan_run(settings, find_backbone(settings.backbone))
     folder = Folder(settings.folder())
-    for step in plan_run(settings, find_backbone(settings.backbone)):
+    for step in steps:
         typer.echo(f"{step_state(step, folder):<7} {step.fingerprint} {step.name}")
 
 
@@ -83,12 +87,14 @@ def serve(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of `dt2it`. Exit codes: 0 done, 1 a step failed, 2 bad usage or config."""
+    """Entry point of `dt2it`. Exit codes: 0 done, 1 a step failed, 2 bad usage or config, 130 interrupted."""
     try:
         app(None if arguments is None else list(arguments))
     except Dt2itError as error:
         print(f"dt2it: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("dt2it: interrupted; the same command goes on where this one stopped", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as stop:
+        # Typer turns Ctrl-C into this exit code and says nothing.
+        if stop.code == INTERRUPTED:
+            print("dt2it: interrupted; the same command goes on where this one stopped", file=sys.stderr)
+        raise

@@ -3,7 +3,8 @@
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -102,8 +103,14 @@ def _explain(kind: type[Settings], problem: Any) -> str:
 def _keys_at(kind: Any, location: list[str]) -> list[str]:
     for part in location:
         if get_origin(kind) is dict:
-            kind = get_args(kind)[1]
+            kind = _without_none(get_args(kind)[1])
             continue
         field = getattr(kind, "model_fields", {}).get(part)
-        kind = field.annotation if field is not None else None
+        kind = _without_none(field.annotation) if field is not None else None
     return list(getattr(kind, "model_fields", {}))
+
+
+def _without_none(kind: Any) -> Any:
+    """The `X` of `X | None`; any other type as it is."""
+    kinds = [each for each in get_args(kind) if each is not NoneType]
+    return kinds[0] if get_origin(kind) in (Union, UnionType) and len(kinds) == 1 else kind

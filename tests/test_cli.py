@@ -60,3 +60,23 @@ def test_a_run_that_does_not_exist_cannot_be_reported_explained_or_served(
         code, error = run(capsys, *arguments)
         assert code == 1
         assert "there is no run in" in error
+
+
+def test_ctrl_c_is_one_line_that_says_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dt2it_ray.settings.load_settings", interrupted)
+    for command in ("run", "plan"):
+        code, error = run(capsys, command, "--config", SMOKE)
+        assert code == 130
+        assert error == "dt2it: interrupted; the same command goes on where this one stopped\n"
+
+
+def test_an_address_of_no_known_storage_is_one_message(capsys: pytest.CaptureFixture[str]) -> None:
+    code, error = run(capsys, "plan", "--config", SMOKE, "root=s3x://b")
+    assert code == 2
+    assert "s3x://b" in error
+    assert len(error.strip().splitlines()) == 1

@@ -17,6 +17,8 @@ class Run(Settings):
     flip: Flip = Flip()
     flips: dict[str, Flip] = Field(default_factory=dict)
     """By name."""
+    second: Flip | None = None
+    more: dict[str, Flip | None] | None = None
 
 
 @pytest.fixture
@@ -43,6 +45,8 @@ def test_an_override_may_name_a_group_that_the_file_lacks(tmp_path: Path) -> Non
         ("iteration=2", "did you mean iterations?"),
         ("flip.shares=0.2", "did you mean flip.share?"),
         ("flips.first.shares=0.2", "did you mean flips.first.share?"),
+        ("second.shares=0.2", "did you mean second.share?"),
+        ("more.first.shares=0.2", "did you mean more.first.share?"),
         ("flip.share=1.5", "less than or equal to 1"),
         ("iterations", "key=value"),
         ("iterations.deep=1", "single value"),

@@ -1,8 +1,9 @@
 """How stored image bytes become pixels, and how hostile or broken ones are refused."""
 
 import io
+import struct
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 MAX_PIXELS = 50_000_000
 """Images above this many pixels are refused before they are decoded (decompression bombs)."""
@@ -10,6 +11,8 @@ MAX_PIXELS = 50_000_000
 
 # Pillow also opens formats that run outside programs (EPS) or are rarely tested; nobody has pairs in them.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+UNREADABLE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error)
+"""What Pillow raises for bytes that it cannot read."""
 
 
 class BadImage(ValueError):
@@ -31,5 +34,5 @@ def decode(content: bytes) -> Image.Image:
             return image.convert("RGB")
     except BadImage:
         raise
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (*UNREADABLE, Image.DecompressionBombError) as error:
         raise BadImage(f"cannot decode {len(content)} bytes as an image: {error}") from None

@@ -24,6 +24,7 @@ def run_training(job: Mapping[str, Any], placement: TrainPlacement) -> str:
         StageFailed: the inputs or the figures are at fault, or workers died `max_failures` + 1 times; one paragraph
             with the cause.
     """
+    from ray.exceptions import RayError
     from ray.train import TrainingFailedError
 
     output = os.path.abspath(job["output"])
@@ -33,7 +34,7 @@ def run_training(job: Mapping[str, Any], placement: TrainPlacement) -> str:
     while not os.path.isdir(model):
         try:
             _trainer({**job, "output": output}, placement).fit()
-        except TrainingFailedError as error:
+        except (TrainingFailedError, RayError) as error:
             failures += 1
             cause = _cause(error)
             # Our own errors are faults of the inputs or the figures: the next try would end the same way.
@@ -63,7 +64,8 @@ def _trainer(job: Mapping[str, Any], placement: TrainPlacement) -> Any:
     return TorchTrainer(
         train_worker,
         train_loop_config={**job, **_worker_fields(placement)},
-        torch_config=TorchConfig(backend="nccl" if gpu else "gloo"),
+        # Sums of counts stay on the CPU.
+        torch_config=TorchConfig(backend="cpu:gloo,cuda:nccl" if gpu else "gloo"),
         scaling_config=ScalingConfig(num_workers=placement.workers, use_gpu=gpu, resources_per_worker=resources),
         run_config=RunConfig(
             name=RUN_NAME,
@@ -133,7 +135,9 @@ def _cause(error: Exception) -> Exception:
 
 
 def _explain(cause: Exception, name: str, output: str) -> str:
-    text = str(cause) if isinstance(cause, Dt2itError) else f"{type(cause).__name__}: {_last_line(str(cause))}"
+    if isinstance(cause, Dt2itError):
+        return f"training {name} failed: {cause} Its log and checkpoints are in {output}."
+    text = f"{type(cause).__name__}: {_last_line(str(cause))}"
     return f"training {name} failed: {text} Its log and checkpoints are in {output}; running again goes on from there."
 
 

@@ -111,10 +111,16 @@ class _RateColumn(ProgressColumn):
 
 
 class PeakMemory:
-    """Samples the memory of this process and all that it started while the `with` block runs."""
+    """Samples the memory of this process and all that it started from the beginning of the `with` block to its end.
+
+    `peak_mib` starts at the peak of earlier calls.
+    """
+
+    def __init__(self, before_mib: float = 0.0) -> None:
+        self.peak_mib = before_mib
 
     def __enter__(self) -> "PeakMemory":
-        self.peak_mib = 0.0
+        self._sample()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
@@ -123,10 +129,14 @@ class PeakMemory:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
+        self._sample()
 
     def _watch(self) -> None:
         while not self._over.wait(SAMPLE_EVERY_S):
-            self.peak_mib = max(self.peak_mib, tree_memory_mib())
+            self._sample()
+
+    def _sample(self) -> None:
+        self.peak_mib = max(self.peak_mib, tree_memory_mib())
 
 
 def tree_memory_mib() -> float:

@@ -9,9 +9,11 @@ from dt2it_ray.errors import ConfigError
 from dt2it_ray.settings import Settings
 
 TINY = "tiny"
+KINDS = (".json", ".jinja", ".model", ".safetensors", ".txt")
+"""Files of a checkpoint that decide what it does."""
 HASHED_WHOLE_BYTES = 64 * 2**20
-"""Smaller files are hashed by content; of larger ones the name and size, and the header, must do."""
-HEADER_BYTES = 2**20
+"""Smaller files are hashed whole; of larger ones a block in every stretch, in which each large tensor has a part."""
+BLOCK_BYTES, STRETCH_BYTES = 2**16, 2**22
 
 
 class Backbone(Settings):
@@ -29,7 +31,8 @@ def find_backbone(name: str) -> Backbone:
     Raises:
         ConfigError: there is no such folder, or it holds no config.json or no safetensors.
     """
-    folder = _tiny_path() if name == TINY else Path(name)
+    # Workers have working directories of their own, where a relative path would lead elsewhere.
+    folder = _tiny_path() if name == TINY else Path(name).expanduser().resolve()
     for pattern in ("config.json", "*.safetensors"):
         if not any(folder.glob(pattern)):
             raise ConfigError(f"backbone={name}: {folder} holds no {pattern}; give `tiny` or a checkpoint's folder")
@@ -44,9 +47,14 @@ def _tiny_path() -> Path:
 
 def _digest(folder: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.iterdir() if path.is_file() and path.suffix != ".md"):
+    for path in sorted(path for path in folder.iterdir() if path.is_file() and path.suffix in KINDS):
         size = path.stat().st_size
         digest.update(f"{path.name}\0{size}\0".encode())
         with path.open("rb") as stream:
-            digest.update(stream.read(size if size <= HASHED_WHOLE_BYTES else HEADER_BYTES))
+            if size <= HASHED_WHOLE_BYTES:
+                digest.update(stream.read())
+                continue
+            for start in (*range(0, size, STRETCH_BYTES), size - BLOCK_BYTES):
+                stream.seek(start)
+                digest.update(stream.read(BLOCK_BYTES))
     return digest.hexdigest()[:16]

@@ -105,11 +105,12 @@ def look_once(model: RewardModel, encoder: Encoder, images: Iterable[bytes], num
     """
     looks: dict[str, Look] = {}
     known: dict[str, Picture] = {}
-    distinct = _distinct_pictures(encoder, images)
+    distinct, size = _distinct_pictures(encoder, images), 0
     while chunk := list(itertools.islice(distinct, LOOKED_AT_TOGETHER)):
-        looks |= _look_at(model, chunk)
+        seen = _look_at(model, chunk)
+        looks |= seen
         known |= {picture.key: replace(picture, patches=picture.patches[:0]) for picture in chunk}
-        size = sum(layer.nbytes for look in looks.values() for layer in look)
+        size += sum(layer.nbytes for look in seen.values() for layer in look)
         if size / len(looks) * num_images > LOOKS_BYTES:
             return
     model.looks, encoder.known = looks, known

@@ -52,9 +52,7 @@ def write_summary(folder: str) -> None:
         "pairs_per_s": round(used / max(seconds, 1e-9), 1),
         **{name: sum(step[name] for step in last) / len(last) for name in ("loss", "accuracy", "margin")},
     }
-    draft = Path(folder, f"{SUMMARY}.draft")
-    draft.write_text(json.dumps(figures, indent=2), encoding="utf-8")
-    os.replace(draft, Path(folder, SUMMARY))
+    _replace(Path(folder, SUMMARY), json.dumps(figures, indent=2))
 
 
 def read_refused_pairs(folder: str) -> list[dict[str, Any]]:
@@ -79,4 +77,11 @@ def _keep_before(path: Path, first_step: int) -> None:
         return
     whole = [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
     kept = [line for line in whole if json.loads(line)["step"] < first_step]
-    path.write_text("".join(kept), encoding="utf-8")
+    _replace(path, "".join(kept))
+
+
+def _replace(path: Path, text: str) -> None:
+    """Give a file another content at once: however the process ends, the old or the new is there."""
+    draft = path.with_name(f"{path.name}.draft")
+    draft.write_text(text, encoding="utf-8")
+    os.replace(draft, path)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 import torch.distributed
 
-from dt2it_ray.errors import StoreError
+from dt2it_ray.errors import StageFailed, StoreError
 from dt2it_ray.models.collate import open_encoder
 from dt2it_ray.models.reward_model import RewardConfig, RewardModel, look_once, new_reward_model, save_reward_model
 from dt2it_ray.models.schedule import Schedule, share_of_peak
@@ -22,6 +22,8 @@ from dt2it_ray.models.train_step import PEAK, Trainer
 MODEL_FOLDER = "model"
 """Where in the output folder the finished reward model lies."""
 CHECKPOINT_TAG = "state"
+WORKERS_FILE = "workers"
+"""In a checkpoint: how many workers made it. DeepSpeed's optimizer states are cut for that number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +70,8 @@ def train(job: TrainJob, session: Session) -> None:
     """Train a reward model; the finished folder is `output`/model, written by worker 0.
 
     Raises:
-        StageFailed: a loss or gradient is not finite; the message names the pairs.
+        StageFailed: a loss or gradient is not finite, and the message names the pairs; or the checkpoint to go on from
+            was made by another number of workers.
         InputError, StoreError: the inputs do not fit.
     """
     torch.set_num_threads(job.threads)
@@ -84,7 +87,7 @@ def train(job: TrainJob, session: Session) -> None:
         look_once(model, encoder, rows.images(), rows.num_images())
     engine = _start_deepspeed(model, job, schedule)
     with session.checkpoint() as folder:
-        step = _resume(engine, folder)
+        step = _resume(engine, folder, session.world_size)
         torch.distributed.barrier()
     _run_steps(step, Trainer(engine, encoder, rows, schedule, settings, session.rank), schedule, job, session)
     with _whole_weights(model, settings.zero_stage):
@@ -119,7 +122,8 @@ def deepspeed_config(settings: TrainSettings, job: TrainJob, schedule: Schedule,
         "zero_allow_untested_optimizer": True,
         "optimizer": {
             "type": "AdamW",
-            "params": {"lr": settings.learning_rate, "betas": [0.9, settings.beta2], "torch_adam": job.device == "cpu"},
+            # DeepSpeed's own are compiled at the first start.
+            "params": {"lr": settings.learning_rate, "betas": [0.9, settings.beta2], "torch_adam": True},
         },
         "steps_per_print": 1_000_000_000,
     }
@@ -154,10 +158,16 @@ def _start_deepspeed(model: RewardModel, job: TrainJob, schedule: Schedule) -> A
     return engine
 
 
-def _resume(engine: Any, folder: str | None) -> int:
+def _resume(engine: Any, folder: str | None, workers: int) -> int:
     """The step to go on from."""
     if folder is None:
         return 0
+    before = int(Path(folder, WORKERS_FILE).read_text())
+    if before != workers:
+        raise StageFailed(
+            f"it was begun with {before} workers and cannot go on with {workers}: set training.workers={before} again, "
+            "or delete the checkpoints to start from the first step."
+        )
     found, state = engine.load_checkpoint(folder, tag=CHECKPOINT_TAG)
     if found is None:
         raise StoreError(f"{folder} holds no checkpoint of this training; delete it to start again from the first step")
@@ -179,6 +189,8 @@ def _save_checkpoint(engine: Any, step: int, metrics: Mapping[str, Any], session
     with tempfile.TemporaryDirectory(prefix="dt2it-checkpoint-") as folder:
         # The newest step needs no "latest" file: the tag is always the same.
         engine.save_checkpoint(folder, tag=CHECKPOINT_TAG, client_state={"step": step}, save_latest=False)
+        if session.rank == 0:
+            Path(folder, WORKERS_FILE).write_text(str(session.world_size))
         session.report(metrics, folder)
 
 

@@ -125,8 +125,9 @@ def _flatten(table: pa.Table) -> pa.Table:
 def _distinct(tables: Sequence[pa.Table], key: str) -> pa.Table:
     """All rows, the first of each key. Names are made of content, so rows of one key are equal."""
     table = pa.concat_tables(tables)
-    first = pc.index_in(pc.unique(table[key]), value_set=table[key].combine_chunks())
-    return table.take(first)
+    _, first = np.unique(table[key].combine_chunks().dictionary_encode().indices, return_index=True)
+    # A filter goes chunk by chunk; `take` would join all images to one array, which ends at 2 GiB.
+    return table.filter(pa.array(np.isin(np.arange(table.num_rows), first)))
 
 
 def _places(names: pa.ChunkedArray, known: pa.ChunkedArray, kind: str) -> np.ndarray:

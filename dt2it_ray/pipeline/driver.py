@@ -12,14 +12,14 @@ from dt2it_ray.data.ids import content_id
 from dt2it_ray.engine.session import ray_session
 from dt2it_ray.engine.telemetry import Bars, Lines, PeakMemory, Reporter
 from dt2it_ray.models.backbones import find_backbone
-from dt2it_ray.pipeline.plan import iteration_name, plan_iteration, refuse_unknown_stages
+from dt2it_ray.pipeline.plan import iteration_name, plan_iteration, refuse_misplaced
 from dt2it_ray.pipeline.report_pages import PAGE, write_report
 from dt2it_ray.pipeline.run_record import RUN_FILE, SUMMARY_FILE
 from dt2it_ray.pipeline.run_settings import RunSettings
 from dt2it_ray.pipeline.run_step import run_step
 from dt2it_ray.pipeline.step_queue import do_steps, needs_ray
 from dt2it_ray.pipeline.step_state import State, finished, step_state
-from dt2it_ray.pipeline.summary import busy_s, summarise
+from dt2it_ray.pipeline.summary import busy_s, rows_per_s, rows_read, summarise
 from dt2it_ray.stages.stage import Step
 from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Manifest
@@ -27,20 +27,24 @@ from dt2it_ray.store.provenance import capture_provenance
 
 LOCK_FILE = "driver.lock"
 """Held by the driver of a run, so that no second one writes the same parts."""
+MEMORY_FILE = "memory.json"
+"""The most memory that a call of the run took so far; later calls start from it, should this one not reach its end."""
+PEAK = "peak_rss_mib"
 
 
 def run_loop(settings: RunSettings) -> dict[str, Any]:
     """Do every step that is not done yet, and return the run's summary: as it was, if nothing is left to do.
 
     Raises:
+        ConfigError: steps cannot be where the settings place them; nothing is run then.
         StepChanged: a finished step would be made differently now; nothing is run then.
         StageFailed, StoreError: a step failed; the same call resumes behind what is sealed.
     """
-    run = Folder(settings.folder())
     backbone = find_backbone(settings.backbone)
     plan = {iteration: plan_iteration(settings, backbone, iteration) for iteration in range(settings.iterations + 1)}
     steps = [step for iteration in plan.values() for step in iteration]
-    refuse_unknown_stages(settings.placement, steps)
+    refuse_misplaced(settings, steps)
+    run = Folder(settings.folder())
     done = [manifest for step in steps if (manifest := finished(step, run)) is not None]
     plan_id = content_id(*(f"{step.name} {step.fingerprint}" for step in steps))
     if len(done) == len(steps) and (summary := _written_summary(run, plan_id)):
@@ -56,7 +60,8 @@ def _drive(settings: RunSettings, run: Folder, plan: Mapping[int, Sequence[Step]
     done = [manifest for step in steps if (manifest := finished(step, run)) is not None]
     began, spent = time.monotonic(), busy_s(done)
     made: dict[str, Manifest] = {}
-    with PeakMemory() as memory, _reporter() as reporter, _session_for(steps, run):
+    peak_before = _read_json(run, MEMORY_FILE).get(PEAK, 0.0)
+    with PeakMemory(peak_before) as memory, _reporter() as reporter, _session_for(steps, run):
 
         def do(step: Step) -> None:
             try:
@@ -69,6 +74,7 @@ def _drive(settings: RunSettings, run: Folder, plan: Mapping[int, Sequence[Step]
         iteration_of = {step.name: iteration for iteration, its_steps in plan.items() for step in its_steps}
         left = Counter(iteration_of.values())
         for step in do_steps(steps, settings.max_concurrent_steps, do):
+            run.write(MEMORY_FILE, as_json({PEAK: memory.peak_mib}))
             iteration = iteration_of[step.name]
             left[iteration] -= 1
             if not left[iteration]:
@@ -133,10 +139,13 @@ def sum_up(settings: RunSettings, iteration: int, manifests: Mapping[str, Manife
 @contextlib.contextmanager
 def _session_for(steps: Sequence[Step], run: Folder) -> Iterator[None]:
     """Ray, if any step that is not done needs it."""
-    if not any(needs_ray(step) and step_state(step, run) != State.SKIP for step in steps):
+    needs = {
+        step.name: step.placement.least() for step in steps if needs_ray(step) and step_state(step, run) != State.SKIP
+    }
+    if not needs:
         yield
         return
-    with ray_session():
+    with ray_session(needs):
         yield
 
 
@@ -144,15 +153,18 @@ def _do_step(step: Step, run: Folder, reporter: Reporter) -> Manifest:
     done_before = step_state(step, run) == State.SKIP
     manifest = run_step(step, run, reporter)
     if not done_before:
-        reporter.finish(step.name, _line(manifest))
+        reporter.finish(step.name, told_of(manifest))
     return manifest
 
 
-def _line(manifest: Manifest) -> str:
-    counts, seconds = manifest.counts, manifest.provenance["wall_s"]
-    rate = f", {counts.rows_in / seconds:,.0f} rows/s" if seconds else ""
+def told_of(manifest: Manifest) -> str:
+    """What a person is told of a step: the rows that this call read, of all if it was resumed, their time and rate."""
+    counts, read, total = manifest.counts, rows_read(manifest), manifest.counts.rows_in + manifest.counts.skipped
+    rows = f"{read:,}" if read == total else f"{read:,} of {total:,}"
+    rate = f"{manifest.provenance['wall_s']:.1f} s, {rows_per_s(manifest):,.0f} rows/s"
+    skipped = f", {counts.skipped:,} skipped" if counts.skipped else ""
     dropped = f", {counts.dropped:,} dropped {dict(counts.reasons)}" if counts.dropped else ""
-    return f"{manifest.step}: {counts.rows_out:,} rows in {seconds:.1f} s{rate}{dropped}"
+    return f"{manifest.step}: {rows} rows in {rate}{skipped}{dropped}"
 
 
 @contextlib.contextmanager

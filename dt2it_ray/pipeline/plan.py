@@ -61,11 +61,27 @@ def plan_run(settings: RunSettings, backbone: Backbone) -> tuple[Step, ...]:
     """All steps of a run, each after the steps it reads."""
     iterations = range(settings.iterations + 1)
     steps = tuple(step for iteration in iterations for step in plan_iteration(settings, backbone, iteration))
-    refuse_unknown_stages(settings.placement, steps)
+    refuse_misplaced(settings, steps)
     return steps
 
 
-def refuse_unknown_stages(placement: Mapping[str, Placement], steps: Sequence[Step]) -> None:
+def refuse_misplaced(settings: RunSettings, steps: Sequence[Step]) -> None:
+    """Raises ConfigError if steps cannot be where the settings place them, before any of them costs anything."""
+    _refuse_unknown_stages(settings.placement, steps)
+    _refuse_trainings_in_storage(settings.root, steps)
+
+
+def _refuse_trainings_in_storage(root: str, steps: Sequence[Step]) -> None:
+    """Raises ConfigError if a step trains and the runs are not in a folder of a file system."""
+    training = next((step.name for step in steps if isinstance(step.stage, TrainStage)), None)
+    if training and "://" in root:
+        raise ConfigError(
+            f"root={root}: {training} and every other training needs a folder that all workers mount, not a URI. "
+            "Give one (root=/shared/runs), and copy the finished run to where it shall be kept."
+        )
+
+
+def _refuse_unknown_stages(placement: Mapping[str, Placement], steps: Sequence[Step]) -> None:
     """Raises ConfigError if a placement is given for a stage that the plan does not have."""
     stages = sorted({"default", *(step.stage.name for step in steps if isinstance(step.stage, MapStage))})
     for name in placement:

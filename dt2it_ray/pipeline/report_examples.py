@@ -62,7 +62,6 @@ def _example(fate: str, row: Mapping[str, Any], prompt: Mapping[str, Any]) -> Ex
         question=prompt["question"],
         labelled=labelled,
         other=other,
-        planted=row["planted_flip"],
         evidence=_evidence(row),
     )
 

@@ -80,11 +80,10 @@ def _step_line(manifest: Manifest) -> StepLine:
     counts = manifest.counts
     return StepLine(
         name=manifest.step,
-        rows_in=counts.rows_in,
+        rows_in=counts.rows_in + counts.skipped,
         rows_out=counts.rows_out,
         dropped=counts.dropped,
         skipped=counts.skipped,
-        reasons=counts.reasons,
         wall_s=manifest.provenance["wall_s"],
         rows_per_s=rows_per_s(manifest),
     )

@@ -22,7 +22,7 @@ class RunSettings(Settings):
     """
 
     root: str = "runs"
-    """Folder or object storage URI under which runs are kept."""
+    """Folder under which runs are kept, on a disk that all machines of the run mount."""
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """The run's folder under `root`. The same name resumes."""
     iterations: int = Field(default=2, ge=0, le=99)

@@ -4,9 +4,10 @@ import collections
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from dt2it_ray.models.backbones import TINY
 from dt2it_ray.pipeline.run_record import curating_iterations
+from dt2it_ray.pipeline.run_settings import RunSettings
 from dt2it_ray.pipeline.step_files import read_rows
-from dt2it_ray.settings import Settings
 from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Manifest
 
@@ -14,9 +15,41 @@ EVALUATE = "/evaluate"
 CLOCK_TICK_S = 0.001
 """Manifests round seconds to this; a faster step counts as one tick."""
 
+SIMULATED = {
+    "open/pairs": (
+        "open data sets",
+        "The noisy pool stands in for open preference data: rendered scenes with known content, whose wrong labels and "
+        "biases were planted on purpose, so that repairs can be counted.",
+    ),
+    "distill/rows": (
+        "construction prompts",
+        "The prompts for which pairs are constructed are rendered scenes with known content too, and their questions "
+        "are written from templates. The answers are sampled from the model.",
+    ),
+    "t2i/sides": (
+        "text-to-image preferences",
+        "The text-to-image preferences are rendered scenes too: no image generator, no person was asked.",
+    ),
+    "construct/listwise": (
+        "judges",
+        "The judges are simulated annotators: they read the planted scene instead of the image, with a set error rate, "
+        "position bias and share of malformed replies. What happens to their replies is real.",
+    ),
+    "iter-00/evaluate": (
+        "benchmarks",
+        "The benchmarks are held-out scenes in the file formats of the public benchmarks whose names they bear: their "
+        "figures measure this method on this world and compare with no published figure.",
+    ),
+}
+"""What stands in for the real thing, by a step of each part: its name, and a sentence about it."""
+SMALL = (
+    "Not simulated, but small: candidates are sampled by, and reward models are trained from, a Qwen3-VL of a few "
+    "million parameters that learnt from such scenes."
+)
+
 
 def summarise(
-    run: Folder, settings: Settings, manifests: Mapping[str, Manifest], wall_s: float, peak_rss_mib: float
+    run: Folder, settings: RunSettings, manifests: Mapping[str, Manifest], wall_s: float, peak_rss_mib: float
 ) -> dict[str, Any]:
     """The summary of a run as plain JSON values. What a run does not have (iterations, a baseline) is empty or null."""
     iterations = curating_iterations(manifests)
@@ -29,7 +62,8 @@ def summarise(
         "planted": _planted(iterations, manifests),
         "t2i": _t2i(run, manifests.get("t2i/sides")),
         "decisions": {name: _decisions(run, manifests[f"{name}/decisions"]) for name in iterations},
-        "simulated": _simulated(manifests),
+        "simulated": _sentences(settings.backbone, manifests),
+        "simulated_parts": [name for step, (name, _) in SIMULATED.items() if step in manifests],
     }
 
 
@@ -43,10 +77,14 @@ def busy_s(manifests: Iterable[Manifest]) -> float:
     return seconds
 
 
+def rows_read(manifest: Manifest) -> int:
+    """Rows that a step's last call read, those without a partner included."""
+    return manifest.counts.rows_in + manifest.counts.skipped - manifest.provenance["rows_before"]
+
+
 def rows_per_s(manifest: Manifest) -> float:
     """Rows that a step's last call read in each second of its wall time."""
-    rows = manifest.counts.rows_in - manifest.provenance["rows_before"]
-    return round(rows / max(manifest.provenance["wall_s"], CLOCK_TICK_S), 3)
+    return round(rows_read(manifest) / max(manifest.provenance["wall_s"], CLOCK_TICK_S), 3)
 
 
 def _benchmarks(manifests: Mapping[str, Manifest]) -> dict[str, Any]:
@@ -104,17 +142,7 @@ def _decisions(run: Folder, decisions: Manifest) -> dict[str, dict[str, int]]:
     return {action: dict(sorted(rules.items())) for action, rules in counts.items()}
 
 
-def _simulated(manifests: Mapping[str, Manifest]) -> list[str]:
+def _sentences(backbone: str, manifests: Mapping[str, Manifest]) -> list[str]:
     """Sentences that name what stands in for the real thing, for the parts that this run has."""
-    parts = {
-        "open/pairs": "The noisy pool stands in for open preference data: rendered scenes with known content, whose "
-        "wrong labels and biases were planted on purpose, so that repairs can be counted.",
-        "t2i/sides": "The text-to-image preferences are rendered scenes too: no image generator, no person was asked.",
-        "construct/listwise": "The judges are simulated annotators: they read the planted scene instead of the image, "
-        "with a set error rate, position bias and share of malformed replies. What happens to their replies is real.",
-        "iter-00/evaluate": "The benchmarks are held-out scenes in the file formats of the public benchmarks whose "
-        "names they bear: their figures measure this method on this world and compare with no published figure.",
-        "iter-00/train": "Not simulated, but small: candidates are sampled by, and reward models are trained from, a "
-        "Qwen3-VL of a few million parameters that learnt from such scenes.",
-    }
-    return [sentence for step, sentence in parts.items() if step in manifests]
+    told = [sentence for step, (_, sentence) in SIMULATED.items() if step in manifests]
+    return [*told, SMALL] if backbone == TINY and "iter-00/train" in manifests else told

@@ -65,10 +65,11 @@ def _seal_next(output: Folder, index: int, rows: pa.Table, dropped: pa.Table, ke
 
 
 def do_export(step: Step, stage: ExportStage, run: Folder, inputs: Mapping[str, Manifest], reporter: Reporter) -> Made:
-    """Write rows as files of an outside format."""
+    """Write rows as files of an outside format. The stage's metric `rows` tells how many it took of those it read."""
     output = data_folder(run, step)
     reporter.start(step.name, 0, 0)
     tables = read_tables(stage.reads, run, inputs)
     metrics = stage.export(tables, step.settings, output)
-    rows = sum(table.num_rows for table in tables.values())
-    return Made(files=list_files(output), counts=Counts(rows_in=rows, rows_out=rows), metrics=metrics)
+    written, read = metrics["rows"], sum(table.num_rows for table in tables.values())
+    counts = Counts(rows_in=written, rows_out=written, skipped=read - written)
+    return Made(files=list_files(output), counts=counts, metrics=metrics)

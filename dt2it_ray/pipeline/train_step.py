@@ -1,14 +1,15 @@
 """How a train step is done: finished tables are files for the workers, and the manifest lists the model's files."""
 
 import contextlib
+import itertools
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from dt2it_ray.data.dropped import dropped_table
 from dt2it_ray.engine.telemetry import Reporter
-from dt2it_ray.errors import StageFailed
 from dt2it_ray.models.train_log import SUMMARY, read_refused_pairs, read_training_log
 from dt2it_ray.pipeline.map_step import Made
 from dt2it_ray.pipeline.step_files import data_folder, list_files
@@ -26,18 +27,17 @@ def do_train(step: Step, run: Folder, inputs: Mapping[str, Manifest], reporter: 
     """Train on Ray Train, or go on with a training that was interrupted.
 
     Raises:
-        StageFailed: the run is in object storage, or the training failed.
+        StageFailed: the training failed.
     """
     from dt2it_ray.engine.ray_train import run_training
 
-    if "://" in run.uri:
-        raise StageFailed(f"step {step.name}: training needs a run folder that all workers mount, not {run.uri}")
     settings, placement = step.settings, step.placement
     assert isinstance(settings, FitSettings)
     assert isinstance(placement, TrainPlacement)
     output = data_folder(run, step)
     num_pairs = sum(file.rows for file in inputs["pairs"].files)
-    reporter.start(step.name, num_pairs * settings.train.epochs, 0)
+    epochs, before = settings.train.epochs, read_training_log(output.uri)
+    reporter.start(step.name, num_pairs * epochs, _pairs(before))
     job = {
         "settings": settings.train.model_dump(mode="json"),
         "name": step.name.removesuffix("/train"),
@@ -46,8 +46,10 @@ def do_train(step: Step, run: Folder, inputs: Mapping[str, Manifest], reporter: 
         "rows_paths": _rows_paths(step, run, inputs),
         "output": output.uri,
     }
-    with _told_to(reporter, step.name, output.uri):
+    with _told_to(reporter, step.name, output.uri, told=_pairs(before)):
         run_training(job, placement)
+    # The log counts a pair in every epoch, the manifest counts it once.
+    rows_before = _pairs(steps_kept(before, read_training_log(output.uri))) // epochs
     refused = dropped_table(read_refused_pairs(output.uri))
     dropped: tuple[PartFile, ...] = ()
     if refused.num_rows:
@@ -56,19 +58,34 @@ def do_train(step: Step, run: Folder, inputs: Mapping[str, Manifest], reporter: 
     reasons = dict(Counter(refused["reason"].to_pylist()))
     counts = Counts(num_pairs, num_pairs - refused.num_rows, refused.num_rows, reasons=reasons)
     files = tuple(file for file in list_files(output) if file.name not in {refusal.name for refusal in dropped})
-    return Made(files=files, counts=counts, dropped=dropped, metrics=json.loads(output.read(SUMMARY)))
+    metrics = json.loads(output.read(SUMMARY))
+    return Made(files=files, counts=counts, dropped=dropped, metrics=metrics, rows_before=rows_before)
+
+
+Log = Sequence[Mapping[str, Any]]
+"""Lines of a training log, one per optimizer step."""
+
+
+def steps_kept(before: Log, after: Log) -> Log:
+    """The steps that a resumed training did not take again: their lines, seconds included, are as they were before."""
+    same = itertools.takewhile(lambda lines: lines[0] == lines[1], zip(before, after, strict=False))
+    return [line for line, _ in same]
+
+
+def _pairs(log: Log) -> int:
+    return sum(line["pairs"] for line in log)
 
 
 @contextlib.contextmanager
-def _told_to(reporter: Reporter, step: str, folder: str) -> Iterator[None]:
-    """Tell the reporter of every optimizer step in the folder's training log, while the block lasts."""
+def _told_to(reporter: Reporter, step: str, folder: str, told: int) -> Iterator[None]:
+    """Tell the reporter of the pairs in the folder's training log beyond those `told`, while the block lasts."""
     over = threading.Event()
 
     def follow() -> None:
-        told = 0
+        nonlocal told
         while True:
             last = over.wait(LOOK_EVERY_S)
-            pairs = sum(line["pairs"] for line in read_training_log(folder))
+            pairs = _pairs(read_training_log(folder))
             if pairs > told:
                 reporter.advance(step, pairs - told)
                 told = pairs

@@ -16,7 +16,7 @@ Figures = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Cell:
-    """One accuracy in a table: the value, its 95 % interval and the pairs it stands on; empty where not measured."""
+    """One accuracy in a table: the value, its interval and the pairs it stands on; empty where not measured."""
 
     value: str = ""
     interval: str = ""
@@ -54,6 +54,8 @@ FURTHER = {
     "longer_wins": "for comparison: the longer answer wins",
     "shorter_wins": "for comparison: the shorter answer wins",
 }
+COUNTS = {"ties": "ties, which count as wrong", "unscored": "pairs without a score, which count as wrong"}
+MEANS = {"mean_accuracy": "Mean of the benchmarks", "pooled_accuracy": "All pairs of all benchmarks"}
 
 
 def models_measured(summary: Mapping[str, Any]) -> list[str]:
@@ -61,11 +63,10 @@ def models_measured(summary: Mapping[str, Any]) -> list[str]:
     return sorted(summary.get("benchmarks", {}), key=lambda model: (model != BASELINE, model))
 
 
-def mean_line(summary: Mapping[str, Any]) -> Line:
-    """The mean accuracy of every model over the benchmarks."""
-    told = summary.get("benchmarks", {})
-    means = [told[model].get("mean_accuracy") for model in models_measured(summary)]
-    return Line("Mean", [Cell(_figure(mean)) for mean in means])
+def mean_lines(summary: Mapping[str, Any]) -> list[Line]:
+    """The accuracy of every model over all benchmarks: each benchmark weighs the same, or each pair does."""
+    told = [summary["benchmarks"][model] for model in models_measured(summary)]
+    return _share_lines(MEANS, told)
 
 
 def benchmarks_of(summary: Mapping[str, Any]) -> list[Benchmark]:
@@ -89,12 +90,28 @@ def _benchmark(name: str, figures: Figures, low: float) -> Benchmark:
             Line(category, [_cell(told.get("categories", {}).get(category, {})) for told in figures.values()])
             for category in categories
         ],
-        further=[
-            Line(words, [Cell(_figure(_share(told.get(key)))) for told in figures.values()])
-            for key, words in FURTHER.items()
-            if any(_share(told.get(key)) is not None for told in figures.values())
-        ],
+        further=_share_lines(FURTHER, list(figures.values())) + _count_lines(COUNTS, list(figures.values())),
     )
+
+
+def _share_lines(headings: Mapping[str, str], told: Sequence[Mapping[str, Any]]) -> list[Line]:
+    """A line per share that some model has."""
+    shares = {heading: [_share(figures.get(name)) for figures in told] for name, heading in headings.items()}
+    return [
+        Line(heading, [Cell(_figure(share)) for share in row])
+        for heading, row in shares.items()
+        if any(share is not None for share in row)
+    ]
+
+
+def _count_lines(headings: Mapping[str, str], told: Sequence[Mapping[str, Any]]) -> list[Line]:
+    """A line per count that some model has and that is not 0 for all of them."""
+    counts = {heading: [figures.get(name) for figures in told] for name, heading in headings.items()}
+    return [
+        Line(heading, [Cell("" if count is None else f"{count:,}") for count in row])
+        for heading, row in counts.items()
+        if any(row)
+    ]
 
 
 def _measured(model: str, told: Mapping[str, Any]) -> Measured:

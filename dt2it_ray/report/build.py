@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import jinja2
 
-from dt2it_ray.report.accuracy import benchmarks_of, mean_line, models_measured
+from dt2it_ray.report.accuracy import benchmarks_of, mean_lines, models_measured
 from dt2it_ray.report.content import Example, ReportContent, Truth
 from dt2it_ray.report.headlines import duration, headlines
 from dt2it_ray.report.loop import round_picture, start_picture
@@ -43,11 +43,11 @@ def build_page(content: ReportContent) -> str:
             start=start_picture(content.construction) if content.construction else None,
             rounds=[(entry, round_picture(entry)) for entry in content.rounds],
             models=models_measured(content.summary),
-            mean=mean_line(content.summary),
+            means=mean_lines(content.summary),
             benchmarks=benchmarks_of(content.summary),
             pools=pools,
             constructed=constructed_panel(content.constructed_strengths),
-            level=content.settings.get("evaluate", {}).get("level", 0.95),
+            level=content.settings.get("evaluate", {}).get("level"),
             truths=_by_iteration(content.truths),
             fates=_fates([example for curation in content.curations for example in curation.examples]),
             steps_wall_s=sum(step.wall_s for step in content.steps),

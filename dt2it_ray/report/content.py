@@ -132,7 +132,6 @@ class Example:
     question: str
     labelled: str
     other: str
-    planted: bool | None
     evidence: Sequence[tuple[str, str]]
 
 
@@ -152,10 +151,10 @@ class StepLine:
 
     name: str
     rows_in: int
+    """Rows read, those dropped or skipped included."""
     rows_out: int
     dropped: int
     skipped: int
-    reasons: Mapping[str, int]
     wall_s: float
     rows_per_s: float
 

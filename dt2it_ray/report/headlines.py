@@ -48,7 +48,7 @@ def _accuracy(content: ReportContent) -> Headline | None:
     final, baseline = means[curated[-1]], means.get(BASELINE)
     if baseline is None:
         return Headline("Mean accuracy", f"{final:.3f}", f"{curated[-1]}; no raw-data baseline was trained")
-    gap = f"{100 * (final - baseline):+.1f} points against {baseline:.3f} from the raw pool"
+    gap = f"{100 * (final - baseline):+.1f} points against {baseline:.3f} from the trusted pairs and the raw pool"
     return Headline("Mean accuracy", f"{final:.3f}", f"{curated[-1]}, {gap}")
 
 
@@ -74,5 +74,5 @@ def _cost(content: ReportContent) -> Headline | None:
     wall_s, peak = content.summary.get("wall_s"), content.summary.get("peak_rss_mib")
     if wall_s is None:
         return None
-    memory = f"the last one took up to {peak / MIB_PER_GIB:.1f} GiB of memory" if peak else ""
+    memory = f"with up to {peak / MIB_PER_GIB:.1f} GiB of memory in use" if peak else ""
     return Headline("Time of all calls", duration(wall_s), memory)

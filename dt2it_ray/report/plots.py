@@ -19,7 +19,7 @@ TAIL_PERCENT = 0.5
 
 @dataclass(frozen=True)
 class Measured:
-    """An accuracy with its 95 % interval (equal to the value where nobody computed one)."""
+    """An accuracy with its interval (equal to the value where nobody computed one)."""
 
     label: str
     value: float

@@ -30,7 +30,6 @@ class Panel:
     heading: str
     plot: Markup
     groups: Sequence[Group]
-    threshold: float | None
 
 
 def pool_panel(strengths: Strengths) -> Panel | None:
@@ -45,8 +44,8 @@ def pool_panel(strengths: Strengths) -> Panel | None:
     # The right labels are many: drawn first, they do not hide the wrong ones.
     ordered = sorted(chosen, key=lambda kind: kind[1] == "wrong")
     described = f"Strength of the labels of the pool in {strengths.name}"
-    return _panel(strengths.name, described, "strength: score of the labelled answer minus the other", ordered,
-                  strengths.threshold)  # fmt: skip
+    x_label = "strength: score of the labelled answer minus the other"
+    return _panel(strengths.name, described, x_label, ordered, strengths.threshold)
 
 
 def constructed_panel(strengths: pa.ChunkedArray) -> Panel | None:
@@ -71,7 +70,7 @@ def _panel(
     marked = "" if threshold is None else f"; threshold {threshold:.2f}"
     series = [Series(class_, values) for _, class_, values in finite if values.size]
     plot = histogram_plot(f"{described}. {spread}{marked}", x_label, series, threshold)
-    return Panel(heading, plot, groups, threshold)
+    return Panel(heading, plot, groups)
 
 
 def _group(name: str, class_: str, values: np.ndarray) -> Group:

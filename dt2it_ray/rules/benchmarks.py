@@ -1,4 +1,4 @@
-"""Which category a benchmark's official score counts a row in; the names say which rule was applied."""
+"""What a benchmark's official score is made of: the category that counts a row, and whether there is an Acc+."""
 
 import re
 from collections.abc import Callable
@@ -43,3 +43,6 @@ CATEGORY_RULES: dict[str, Callable[[str, str], str]] = {
     mm_rlhf_rewardbench.NAME: mm_rlhf_rewardbench_category,
 }
 """By benchmark: (the row's own id, the category in the file) -> the category of the official score."""
+
+WITH_ACC_PLUS = frozenset({mm_rlhf_rewardbench.NAME})
+"""Benchmarks whose pairs of one id are one question. Elsewhere Acc+ means nothing: VL-RewardBench repeats 25 ids."""

@@ -1,5 +1,6 @@
 """Which noisy labels the voters overturn: of the pairs that they score backwards, the worst part is flipped."""
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -35,7 +36,7 @@ VOTED = pa.schema(
 def vote_and_flip(
     pairs: pa.Table, voters: Sequence[pa.Table], share: float = 0.5, normalise: Normalisation = "none"
 ) -> pa.Table:
-    """The pairs as a VOTED table sorted by id; `int(n * share)` of the n with a negative mean strength are flipped.
+    """The pairs as a VOTED table sorted by id; floor(n * share) of the n with a negative mean strength are flipped.
 
     `pairs` has the columns of PAIRS, each of `voters` those of SCORES. The most negative go first, ties by pair_id
     (arXiv 2604.19544, step 1, with share 0.5). `rms` divides each voter's strengths by their root mean square, so
@@ -53,7 +54,9 @@ def vote_and_flip(
     strengths = np.stack([_normalised(strengths_of(pairs, scores), normalise) for scores in voters], axis=1)
     mean = strengths.mean(axis=1)
     negative = np.flatnonzero(mean < 0)
-    worst = negative[np.argsort(mean[negative], kind="stable")][: int(len(negative) * share)]
+    # In floats 90 * 0.7 is a little less than 63.
+    count = math.floor(len(negative) * share + 1e-9)
+    worst = negative[np.argsort(mean[negative], kind="stable")][:count]
     flipped = np.zeros(len(mean), bool)
     flipped[worst] = True
     threshold = pa.scalar(mean[worst].max() if len(worst) else None, pa.float64())

@@ -31,20 +31,23 @@ class Accuracy:
         return (self.right + self.tied / 2) / self.pairs if self.pairs else None
 
 
-def credits_of(chosen: Scores, rejected: Scores) -> NDArray[np.float64]:
+def credits_of(chosen: Scores, rejected: Scores, names: Sequence[str] = ()) -> NDArray[np.float64]:
     """Per pair 1 if the chosen answer scores strictly higher at full precision, 0.5 for a tie, 0 if not, NaN if an
     answer has no score (None).
 
     Raises:
-        StageFailed: a score is NaN or infinite.
+        StageFailed: a score is NaN or infinite; the message has the pair's name, or its place where `names` is empty.
     """
     sides = []
-    for side in (chosen, rejected):
+    for answer, side in (("chosen", chosen), ("rejected", rejected)):
         missing = np.array([score is None for score in side], bool)
         scores = np.array([0.0 if score is None else score for score in side], np.float64)
         if not np.isfinite(scores).all():
             place = int(np.flatnonzero(~np.isfinite(scores))[0])
-            raise StageFailed(f"the score at row {place} is {scores[place]}; the model that gave it is broken")
+            pair = names[place] if names else place
+            raise StageFailed(
+                f"the score of the {answer} answer of pair {pair} is {scores[place]}; the model that gave it is broken"
+            )
         sides.append(np.where(missing, np.nan, scores))
     return (np.sign(sides[0] - sides[1]) + 1) / 2
 
@@ -59,10 +62,10 @@ def measure(credits: NDArray[np.float64]) -> Accuracy:
     )
 
 
-def measure_by(credits: NDArray[np.float64], labels: Sequence[str]) -> dict[str, Accuracy]:
-    """The counts by label (category, language), in the labels' order."""
+def split_by(credits: NDArray[np.float64], labels: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """The credits of each label (category, language), in the labels' order."""
     names = np.asarray(labels)
-    return {str(name): measure(credits[names == name]) for name in np.unique(names)}
+    return {str(name): credits[names == name] for name in np.unique(names)}
 
 
 def macro(by_category: dict[str, Accuracy]) -> float | None:

@@ -6,6 +6,8 @@ from typing import Any
 
 _STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 _TOKEN = re.compile(rf'{_STRING}|["{{}}]', re.DOTALL)
+_OBJECT_OR_PROSE = re.compile(rf"(?P<key>\{{\s*{_STRING}\s*:)|\{{[^{{}}]*\}}", re.DOTALL)
+"""A brace that a key follows opens an object. Any other is prose, and matches only if a `}` is the next brace."""
 _STRING_OR_TRAILING_COMMA = re.compile(rf"({_STRING})|,(?=\s*[}}\]])", re.DOTALL)
 
 
@@ -14,7 +16,7 @@ class NotOneObject(ValueError):
 
 
 def only_object(text: str) -> dict[str, Any]:
-    """The JSON object in the text. Braces in the prose around it are passed over when they are not JSON.
+    """The JSON object in the text. Braces in the prose around it are passed over when they are empty or not JSON.
 
     Raises:
         NotOneObject: there is none, or more than one, or it is broken by more than trailing commas.
@@ -22,9 +24,11 @@ def only_object(text: str) -> dict[str, Any]:
     found, trouble = [], "no JSON object"
     for span in _braced_spans(text):
         try:
-            found.append(_load(span))
+            tree = _load(span)
         except (ValueError, RecursionError) as error:
             trouble = f"not JSON: {error}"
+        else:
+            found += [tree] if tree else []
     if not found:
         raise NotOneObject(trouble)
     if len(found) > 1:
@@ -33,19 +37,29 @@ def only_object(text: str) -> dict[str, Any]:
 
 
 def _braced_spans(text: str) -> list[str]:
-    """Every outermost `{...}` of the text. Braces inside JSON strings do not count."""
-    spans, start, depth = [], text.find("{"), 0
-    position = start
-    while start >= 0:
-        token = _TOKEN.search(text, position)
-        if token is None or token.group() == '"':
+    """Every outermost `{...}` that starts with a key, and the `{...}` of the prose around them that nest no other.
+
+    Braces inside JSON strings do not count. An object that is cut off ends the search: its parts are no replies.
+    """
+    spans, opening = [], _OBJECT_OR_PROSE.search(text)
+    while opening is not None:
+        end = _end_of_object(text, opening.start()) if opening["key"] else opening.end()
+        if end is None:
             break
+        spans.append(text[opening.start() : end])
+        opening = _OBJECT_OR_PROSE.search(text, end)
+    return spans
+
+
+def _end_of_object(text: str, start: int) -> int | None:
+    """The place behind the brace that closes the one at `start`; None if nothing does."""
+    depth, position = 0, start
+    while (token := _TOKEN.search(text, position)) is not None and token.group() != '"':
         position = token.end()
         depth += {"{": 1, "}": -1}.get(token.group(), 0)
         if depth == 0:
-            spans.append(text[start:position])
-            position = start = text.find("{", position)
-    return spans
+            return position
+    return None
 
 
 def _load(span: str) -> dict[str, Any]:

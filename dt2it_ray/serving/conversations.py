@@ -1,14 +1,13 @@
 """How chat messages from outside become the conversations that a reward model scores, and what is refused."""
 
 import base64
-import binascii
 import io
 from collections.abc import Sequence
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from dt2it_ray.data.chat import Message
-from dt2it_ray.data.images import FORMATS, BadImage, decode
+from dt2it_ray.data.images import FORMATS, UNREADABLE, BadImage, decode
 from dt2it_ray.models.protocols import Conversation
 from dt2it_ray.serving.protocol import ChatTurn, ImagePart, RewardRequest, TextPart
 from dt2it_ray.serving.refusal import Refusal
@@ -87,6 +86,9 @@ def _prompt(
 ) -> Conversation:
     """Everything before the answer."""
     _require_order(turns, where)
+    parts = sum(max(1, len(turn.content)) for turn in turns)
+    if parts > limits.max_parts:
+        raise Refusal(413, "too_many_parts", f"{where} has {parts} parts, more than {limits.max_parts}", where)
     urls = [
         (part.image_url.url, f"{where}[{row}].content[{column}].image_url.url")
         for row, turn in enumerate(turns)
@@ -146,7 +148,7 @@ def _content(url: str, param: str) -> bytes:
         raise Refusal(400, "image_url_refused", detail, param)
     try:
         return base64.b64decode(payload, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise Refusal(422, "image_undecodable", f"{param}: {error}", param) from None
 
 
@@ -157,7 +159,7 @@ def _require_pixels(content: bytes, param: str, limits: Limits) -> int:
             pixels = image.width * image.height
     except Image.DecompressionBombError:
         pixels = Image.MAX_IMAGE_PIXELS or limits.max_image_pixels + 1
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except UNREADABLE as error:
         kinds = ", ".join(FORMATS)
         detail = f"{param}: {len(content)} bytes are no readable image of the kinds {kinds}: {error}"
         raise Refusal(422, "image_undecodable", detail, param) from None

@@ -14,6 +14,8 @@ class Limits(Settings):
     """Most bytes of a request body; base64 makes images a third larger."""
     max_conversations: int = Field(default=128, ge=1)
     """Most conversations, or answers to a shared prompt, of one request."""
+    max_parts: int = Field(default=1024, ge=1)
+    """Most parts of the messages before one answer; a message with one text counts as one, as does an empty one."""
     max_images: int = Field(default=8, ge=0)
     """Most images of one conversation."""
     max_image_pixels: int = Field(default=25_000_000, ge=1, le=MAX_PIXELS)

@@ -102,7 +102,7 @@ def _counts(column: pa.ChunkedArray) -> dict[str, int]:
 PAIR_NAMES = ("pair_id", "chosen_id", "rejected_id")
 NARROW_SCORES = pa.schema([SCORES.field("answer_id"), SCORES.field("score")])
 FLIP = GatherStage(
-    name="flips", version=1, reads={"pairs": PAIRS, "scores/*": NARROW_SCORES}, writes=VOTED, decide=flip
+    name="flips", version=2, reads={"pairs": PAIRS, "scores/*": NARROW_SCORES}, writes=VOTED, decide=flip
 )
 TAKE_VOTED = GatherStage(name="voted", version=1, reads={"flips": VOTED}, writes=PAIRS, decide=take_voted)
 SELECT_DOUBTED = GatherStage(

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pydantic import Field
 
 from dt2it_ray.data.schema import BENCHMARK_ROWS, SCORES
-from dt2it_ray.rules.benchmarks import CATEGORY_RULES
+from dt2it_ray.rules.benchmarks import CATEGORY_RULES, WITH_ACC_PLUS
 from dt2it_ray.rules.metrics import (
     acc_plus,
     bootstrap_interval,
@@ -17,7 +18,7 @@ from dt2it_ray.rules.metrics import (
     length_baselines,
     macro,
     measure,
-    measure_by,
+    split_by,
 )
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.stage import GatherStage, Outcome
@@ -48,31 +49,29 @@ class EvaluateSettings(Settings):
 
 
 def evaluate(tables: Mapping[str, pa.Table], settings: EvaluateSettings) -> Outcome:
-    """A result per benchmark pair; figures by benchmark as metrics. A pair without a reward counts as wrong."""
+    """A result per benchmark pair; figures by benchmark as metrics. A pair without a reward counts as wrong.
+
+    Raises:
+        StageFailed: a reward is NaN or infinite.
+    """
     rows = tables["rows"].sort_by([("prompt_id", "ascending")]).to_pylist()
     rewards = dict(zip(*(tables["scores"][name].to_pylist() for name in ("answer_id", "score")), strict=True))
-    results, texts = [], []
-    for row in rows:
-        result, pair_texts = _result(row, rewards)
-        results.append(result)
-        texts.append(pair_texts)
+    labels = [row["labels"][0] for row in rows]
+    chosen, rejected = ([rewards.get(label[side]) for label in labels] for side in ("chosen_id", "rejected_id"))
+    credits = credits_of(chosen, rejected, [label["pair_id"] for label in labels]).tolist()
+    results = [_result(*scored) for scored in zip(rows, chosen, rejected, credits, strict=True)]
     table = pa.Table.from_pylist(results, schema=RESULTS)
     figures = {}
     for name in sorted(set(table["benchmark"].to_pylist())):
         here = [place for place, result in enumerate(results) if result["benchmark"] == name]
-        figures[name] = _figures(table.take(here), [texts[place] for place in here], settings)
+        figures[name] = _figures(name, table.take(here), [_texts(rows[place]) for place in here], settings)
     return Outcome(table, metrics=figures)
 
 
-def _result(row: Mapping[str, Any], rewards: Mapping[str, float]) -> tuple[dict[str, Any], tuple[str, str]]:
-    """The result of a benchmark row, and the texts of its chosen and rejected answer."""
-    label = row["labels"][0]
-    text_of = {answer["answer_id"]: answer["text"] for answer in row["answers"]}
-    chosen, rejected = rewards.get(label["chosen_id"]), rewards.get(label["rejected_id"])
-    credit = float(credits_of([chosen], [rejected])[0])
+def _result(row: Mapping[str, Any], chosen: float | None, rejected: float | None, credit: float) -> dict[str, Any]:
     rule = CATEGORY_RULES.get(row["source"])
-    result = {
-        "pair_id": label["pair_id"],
+    return {
+        "pair_id": row["labels"][0]["pair_id"],
         "benchmark": row["source"],
         "item": row["item"],
         "category": rule(row["item"], row["category"]) if rule else row["category"],
@@ -81,35 +80,46 @@ def _result(row: Mapping[str, Any], rewards: Mapping[str, float]) -> tuple[dict[
         "rejected": rejected,
         "credit": None if np.isnan(credit) else credit,
     }
-    return result, (text_of[label["chosen_id"]], text_of[label["rejected_id"]])
 
 
-def _figures(results: pa.Table, texts: list[tuple[str, str]], settings: EvaluateSettings) -> dict[str, Any]:
+def _texts(row: Mapping[str, Any]) -> tuple[str, str]:
+    """The chosen and the rejected answer of a row."""
+    text_of = {answer["answer_id"]: answer["text"] for answer in row["answers"]}
+    label = row["labels"][0]
+    return text_of[label["chosen_id"]], text_of[label["rejected_id"]]
+
+
+def _figures(name: str, results: pa.Table, texts: list[tuple[str, str]], settings: EvaluateSettings) -> dict[str, Any]:
     credits = pc.fill_null(results["credit"], float("nan")).to_numpy()
-    total, by_category = measure(credits), measure_by(credits, results["category"].to_pylist())
+    total, parts = measure(credits), split_by(credits, results["category"].to_pylist())
     lengths = length_baselines(*zip(*texts, strict=True))
     return {
-        "accuracy": total.accuracy,
-        "interval": bootstrap_interval(credits, settings.seed, settings.level, settings.samples),
-        "n": total.pairs,
-        "correct": total.right,
+        **_share(credits, settings),
         "ties": total.tied,
         "unscored": total.unscored,
         "accuracy_ties_half": total.accuracy_ties_half,
-        "macro_accuracy": macro(by_category),
-        "acc_plus": acc_plus(credits, results["group"].to_pylist()),
-        "categories": {
-            name: {"n": entry.pairs, "correct": entry.right, "accuracy": entry.accuracy}
-            for name, entry in by_category.items()
-        },
-        **{name: entry.accuracy for name, entry in lengths.items()},
+        "macro_accuracy": macro({category: measure(part) for category, part in parts.items()}),
+        "acc_plus": acc_plus(credits, results["group"].to_pylist()) if name in WITH_ACC_PLUS else None,
+        "categories": {category: _share(part, settings) for category, part in parts.items()},
+        **{baseline: entry.accuracy for baseline, entry in lengths.items()},
+    }
+
+
+def _share(credits: NDArray[np.float64], settings: EvaluateSettings) -> dict[str, Any]:
+    """The accuracy over some pairs, its interval, and the counts that it stands on."""
+    counts = measure(credits)
+    return {
+        "accuracy": counts.accuracy,
+        "interval": bootstrap_interval(credits, settings.seed, settings.level, settings.samples),
+        "n": counts.pairs,
+        "correct": counts.right,
     }
 
 
 READS = ("prompt_id", "source", "category", "answers", "labels", "item", "group")
 EVALUATE = GatherStage(
     name="evaluate",
-    version=1,
+    version=2,
     reads={
         "rows": pa.schema([BENCHMARK_ROWS.field(name) for name in READS]),
         "scores": pa.schema([SCORES.field("answer_id"), SCORES.field("score")]),

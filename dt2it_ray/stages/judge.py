@@ -150,8 +150,8 @@ READS = pa.schema(
     ]
 )
 LISTWISE = MapStage(
-    name="listwise", version=1, reads=READS, writes=JUDGEMENTS, build=functools.partial(build_judging, "listwise")
+    name="listwise", version=2, reads=READS, writes=JUDGEMENTS, build=functools.partial(build_judging, "listwise")
 )
 POINTWISE = MapStage(
-    name="pointwise", version=1, reads=READS, writes=JUDGEMENTS, build=functools.partial(build_judging, "pointwise")
+    name="pointwise", version=2, reads=READS, writes=JUDGEMENTS, build=functools.partial(build_judging, "pointwise")
 )

@@ -54,7 +54,7 @@ def _shown(row: Mapping[str, Any], pair: Mapping[str, str], swapped: bool, judge
     """The two answers in the order to show, and the request's key."""
     text_of = {answer["answer_id"]: answer["text"] for answer in row["answers"]}
     texts = [text_of[pair["chosen_id"]], text_of[pair["rejected_id"]]]
-    return texts[::-1] if swapped else texts, f"{judge} {pair['pair_id']}"
+    return texts[::-1] if swapped else texts, f"{judge} {pair['pair_id']} {int(swapped)}"
 
 
 def _vote(judge: str, row: Mapping[str, Any], pair: Mapping[str, str], swapped: bool, asked: Asked) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def _vote(judge: str, row: Mapping[str, Any], pair: Mapping[str, str], swapped: 
 
 REJUDGE = MapStage(
     name="rejudge",
-    version=1,
+    version=2,
     reads=pa.schema(
         [
             *(PROMPTS.field(name) for name in PROMPTS.names if name not in ("source", "category", "labels")),

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import pyarrow as pa
 from pydantic import Field
@@ -82,7 +82,8 @@ class LoadStage:
 
 @dataclass(frozen=True, kw_only=True)
 class ExportStage:
-    """Rows in, files in an outside format out: `export(tables, settings, folder)` returns metrics."""
+    """Rows in, files in an outside format out: `export(tables, settings, folder)` returns metrics, among them `rows`:
+    how many it wrote."""
 
     name: str
     version: int
@@ -104,10 +105,10 @@ Stage = MapStage | GatherStage | LoadStage | ExportStage | TrainStage
 class Placement(Settings):
     """Where and how fast a map step runs. Never fingerprinted: no value here may change a row."""
 
-    engine: str = Field(default="local", pattern="^(local|ray)$")
+    engine: Literal["local", "ray"] = "local"
     """`local` runs in this process, `ray` on Ray Data actors."""
     workers: int = Field(default=1, ge=1)
-    """Fewest actors of a pool (they start at once), or training workers."""
+    """Fewest actors of a pool; they start at once."""
     max_workers: int = Field(default=0, ge=0)
     """Most actors of an autoscaling pool; 0 means `workers`."""
     initial_workers: int = Field(default=0, ge=0)
@@ -121,6 +122,10 @@ class Placement(Settings):
     max_dropped: float = Field(default=0.2, ge=0, le=1)
     """The step fails when more than this share of its rows is dropped. Raising it and running again loses nothing."""
 
+    def least(self) -> dict[str, float]:
+        """What its workers need before the first row moves, in Ray's words."""
+        return {"GPU": self.workers * self.gpus} if self.gpus else {"CPU": self.workers * self.cpus}
+
 
 class TrainPlacement(Settings):
     """Where and how fast a training runs. Workers, threads and micro-batch size change rounding, nothing else."""
@@ -128,8 +133,8 @@ class TrainPlacement(Settings):
     workers: int = Field(default=1, ge=1)
     cpus: float = Field(default=1, gt=0)
     """CPU cores of each worker; also its threads."""
-    gpus: float = Field(default=0, ge=0)
-    """GPUs of each worker: 0 or 1."""
+    gpus: float = Field(default=0, ge=0, le=1)
+    """GPUs of each worker; above 0 it computes on cuda."""
     micro_batch_pairs: int = Field(default=16, ge=1)
     """Most pairs of one forward pass of a worker."""
     checkpoint_every_steps: int = Field(default=50, ge=1)
@@ -139,6 +144,10 @@ class TrainPlacement(Settings):
     """Compute activations twice to save memory."""
     max_dropped: float = Field(default=0.2, ge=0, le=1)
     """As for other steps; a pair is dropped if its image cannot be decoded or it is too long."""
+
+    def least(self) -> dict[str, float]:
+        """What its workers need before the first step, in Ray's words."""
+        return {"CPU": self.workers * self.cpus, "GPU": self.workers * self.gpus}
 
 
 class NoSettings(Settings):

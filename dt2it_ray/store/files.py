@@ -8,12 +8,13 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import PurePosixPath
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from dt2it_ray.errors import StoreError
+from dt2it_ray.errors import ConfigError, StoreError
 
 ROWS_PER_SLICE = 256
 """Rows of a Parquet row group: what one read task loads and one actor call receives."""
@@ -24,11 +25,21 @@ DRAFT = ".tmp"
 
 
 class Folder:
-    """A folder at a local path or an object storage URI, addressed by relative names."""
+    """A folder at a local path or an object storage URI, addressed by relative names.
+
+    Raises:
+        ConfigError: the URI is malformed, or of a storage that is not supported.
+    """
 
     def __init__(self, uri: str) -> None:
         self.uri = uri if "://" in uri else os.path.abspath(uri)
-        self._filesystem, self._root = pafs.FileSystem.from_uri(self.uri)
+        try:
+            self._filesystem, self._root = pafs.FileSystem.from_uri(self.uri)
+        except (OSError, pa.ArrowException) as error:
+            raise ConfigError(
+                f"{uri} cannot be used as a folder: {str(error).splitlines()[0]}. "
+                "Give a local path, or an address such as s3://BUCKET/FOLDER or gs://BUCKET/FOLDER."
+            ) from None
 
     def __reduce__(self) -> tuple[type, tuple[str]]:
         return (Folder, (self.uri,))
@@ -51,8 +62,15 @@ class Folder:
         return f"{self.uri.rstrip('/')}/{name}" if name else self.uri
 
     def exists(self, name: str) -> bool:
-        """Whether a file or folder of this name is there."""
-        return self._filesystem.get_file_info(self._inside(name)).type != pafs.FileType.NotFound
+        """Whether a file or folder of this name is there.
+
+        Raises:
+            StoreError: it may not be looked up.
+        """
+        try:
+            return self._filesystem.get_file_info(self._inside(name)).type != pafs.FileType.NotFound
+        except OSError as error:
+            raise StoreError(f"cannot look up {self.path(name)}: {error}") from None
 
     def names(self, name: str = "", recursive: bool = False) -> list[str]:
         """Relative names of the files under `name`, sorted; empty if there is no such folder. Drafts are left out.
@@ -104,17 +122,15 @@ class Folder:
         Object storage has no such lock: there the block is not guarded.
 
         Raises:
-            StoreError: somebody else holds it.
+            StoreError: somebody else holds it, or the file cannot be written.
         """
         if "://" in self.uri:
             yield
             return
-        with self.replacing(name) if not self.exists(name) else contextlib.nullcontext():
-            pass
-        with open(self.path(name), "rb") as stream:
+        with self._opened_to_append(name) as stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 raise StoreError(
                     f"another process is at work in {self.uri}; wait for it to end, or choose another name=NAME"
                 ) from None
@@ -135,9 +151,15 @@ class Folder:
                 if slice_index is None:
                     return parquet.read(columns=columns, use_threads=False)
                 return parquet.read_row_group(slice_index, columns=columns, use_threads=False)
+        except FileNotFoundError:
+            raise StoreError(
+                f"{self.path(name)} is not there on this machine ({os.uname().nodename}). On several machines the run "
+                "folder must be on a disk that all of them mount. If the file was lost, delete the step's folder and "
+                "run again; finished earlier steps are kept."
+            ) from None
         except (OSError, pa.ArrowInvalid) as error:
             raise StoreError(
-                f"cannot read {self.path(name)}: {str(error).splitlines()[0]}. The file is damaged or missing: "
+                f"cannot read {self.path(name)}: {str(error).splitlines()[0]}. The file is damaged: "
                 "delete the step's folder and run again; finished earlier steps are kept."
             ) from None
 
@@ -157,6 +179,20 @@ class Folder:
         self.write(name, buffer.getvalue())
         return hashlib.sha256(buffer.getbuffer()).hexdigest()
 
+    def _opened_to_append(self, name: str) -> IO[bytes]:
+        """A local file, made if it is not there and left as it is if it is: a lock is on the file, not on its name."""
+        try:
+            os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
+            return open(self.path(name), "ab")
+        except OSError as error:
+            raise self._not_writable(name, error) from None
+
+    def _not_writable(self, name: str, error: OSError) -> StoreError:
+        return StoreError(
+            f"cannot write {self.path(name)}: {error}. "
+            "Check that the folder exists, is writable and has free space, or pass root=DIR."
+        )
+
     def _inside(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}" if name else self._root
 
@@ -174,10 +210,7 @@ class _Replacing:
             filesystem.create_dir(str(PurePosixPath(path).parent), recursive=True)
             self._stream = filesystem.open_output_stream(path, compression=None)
         except OSError as error:
-            raise StoreError(
-                f"cannot write {self._folder.path(self._name)}: {error}. "
-                "Check that the folder exists, is writable and has free space, or pass root=DIR."
-            ) from None
+            raise self._folder._not_writable(self._name, error) from None
         return self._stream
 
     def __exit__(self, kind: type | None, error: BaseException | None, _: object) -> None:

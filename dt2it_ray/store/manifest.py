@@ -23,7 +23,8 @@ class PartFile:
 
 @dataclass(frozen=True)
 class Counts:
-    """Where the rows went. rows_in = rows kept + dropped; `skipped` rows had no partner in a joined input."""
+    """Where the rows went. rows_in = rows kept + dropped; `skipped` rows had no partner in a joined input,
+    or were not for this export."""
 
     rows_in: int = 0
     rows_out: int = 0

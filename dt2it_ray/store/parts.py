@@ -105,9 +105,16 @@ def seal_rows(data: Folder, part: str, rows: pa.Table, dropped: pa.Table, key: s
 
 
 def sealed_parts(data: Folder) -> dict[str, Seal]:
-    """The parts that are complete, by name."""
-    seals = (Seal(**json.loads(data.read(name))) for name in data.names("seals") if name.endswith(".json"))
-    return {seal.part: seal for seal in seals if data.exists(seal.part)}
+    """The parts that are complete, by name. One whose seal does not parse, as after a power loss, is not."""
+    seals = (_read_seal(data.read(name)) for name in data.names("seals") if name.endswith(".json"))
+    return {seal.part: seal for seal in seals if seal is not None and data.exists(seal.part)}
+
+
+def _read_seal(content: bytes) -> Seal | None:
+    try:
+        return Seal(**json.loads(content))
+    except (ValueError, TypeError):
+        return None
 
 
 def total(seals: Sequence[Seal]) -> Counts:

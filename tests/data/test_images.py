@@ -1,6 +1,7 @@
 """Image bytes from anywhere: pictures come out as RGB, anything else is refused with a reason."""
 
 import io
+import struct
 import zlib
 
 import pytest
@@ -14,6 +15,13 @@ def encoded(mode: str, colour: object, kind: str = "PNG", size: tuple[int, int] 
     stream = io.BytesIO()
     Image.new(mode, size, colour).save(stream, kind)  # type: ignore[arg-type]
     return stream.getvalue()
+
+
+def with_late_profile(content: bytes) -> bytes:
+    """A PNG with an empty colour profile behind its pixels, over which Pillow stumbles."""
+    kind = b"iCCP"
+    end = content.index(b"IEND") - 4
+    return content[:end] + struct.pack(">I", 0) + kind + struct.pack(">I", zlib.crc32(kind)) + content[end:]
 
 
 @pytest.mark.parametrize(
@@ -43,6 +51,7 @@ def test_a_lossy_picture_is_close() -> None:
         (b"not an image", "cannot decode 12 bytes"),
         (encoded("RGB", (1, 2, 3), size=(64, 64))[:-40], "cannot decode"),
         (encoded("RGB", (1, 2, 3), "JPEG", (64, 64))[:300], "cannot decode 300 bytes"),
+        (with_late_profile(encoded("RGB", (1, 2, 3))), "cannot decode"),
     ],
 )
 def test_what_is_no_whole_picture_is_refused(content: bytes, reason: str) -> None:

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from dt2it_ray.engine import telemetry
-from dt2it_ray.engine.telemetry import Bars, Lines
+from dt2it_ray.engine.telemetry import Bars, Lines, PeakMemory
 
 
 def test_lines_of_steps_that_run_together_name_their_own_rows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,3 +32,15 @@ def test_a_bar_leaves_when_its_step_ends_and_others_stay() -> None:
     bars.close()
     assert "iter-00/train: 10 rows in 1.0 s" in stream.getvalue()
     assert "voter-1/train" in stream.getvalue().rpartition("no bar was ever shown")[2]
+
+
+def test_a_call_that_is_over_at_once_took_memory_all_the_same() -> None:
+    with PeakMemory() as memory:
+        pass
+    assert memory.peak_mib > 1
+
+
+def test_the_peak_of_earlier_calls_stays_if_it_was_higher() -> None:
+    with PeakMemory(before_mib=1e9) as memory:
+        pass
+    assert memory.peak_mib == 1e9

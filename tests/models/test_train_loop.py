@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from dt2it_ray.errors import InputError, StoreError
+from dt2it_ray.errors import InputError, StageFailed, StoreError
 from dt2it_ray.models import reward_model, train_loop
 from dt2it_ray.models.reward_model import look_once, new_reward_model, open_encoder
 from dt2it_ray.models.train_log import SUMMARY, read_refused_pairs, read_training_log
@@ -88,6 +88,15 @@ def test_an_interrupted_training_ends_with_the_same_bytes(job: TrainJob, trained
     train(again, LocalSession(tmp_path / "state"))
     assert (tmp_path / WEIGHTS).read_bytes() == (trained / WEIGHTS).read_bytes()
     assert [step["step"] for step in read_training_log(str(tmp_path))] == list(range(6))
+
+
+def test_a_training_does_not_go_on_with_another_number_of_workers(job: TrainJob, tmp_path: Path) -> None:
+    again = dataclasses.replace(job, output=str(tmp_path), checkpoint_every_steps=1)
+    with pytest.raises(Interrupted):
+        train(again, LocalSession(tmp_path / "state", checkpoints_to_live=1))
+    (tmp_path / "state" / train_loop.WORKERS_FILE).write_text("2")
+    with pytest.raises(StageFailed, match=r"begun with 2 workers .* training\.workers=2"):
+        train(again, LocalSession(tmp_path / "state"))
 
 
 def test_images_looked_at_once_give_the_same_model(

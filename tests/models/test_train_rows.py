@@ -1,10 +1,13 @@
 """The order in which training pairs are seen, and pairs whose rows are missing."""
 
+from pathlib import Path
+
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dt2it_ray.errors import InputError
-from dt2it_ray.models.train_rows import TrainingRows
+from dt2it_ray.models.train_rows import TrainingRows, open_training_rows
 
 NAMES = [f"pair-{place}" for place in range(10)]
 
@@ -48,3 +51,22 @@ def test_a_pair_whose_prompt_is_missing_and_an_empty_table_are_errors() -> None:
         rows_of(NAMES, prompt="unknown")
     with pytest.raises(InputError, match="no training pairs"):
         rows_of([])
+
+
+def test_rows_that_several_parts_hold_are_used_once(tmp_path: Path) -> None:
+    def write(name: str, table: dict[str, list]) -> str:
+        pq.write_table(pa.table(table), tmp_path / name)
+        return f"{tmp_path}/{name}"
+
+    def part(name: str, *prompts: str) -> list[str]:
+        answers = [[{"answer_id": f"{prompt}-{kind}", "text": kind} for kind in ("yes", "no")] for prompt in prompts]
+        images = [[{"bytes": prompt.encode()}] for prompt in prompts]
+        questions = [f"Is it {prompt}?" for prompt in prompts]
+        return [write(name, {"prompt_id": prompts, "images": images, "question": questions, "answers": answers})]
+
+    names = {"pair_id": ["1", "2"], "prompt_id": ["b", "a"], "chosen_id": ["b-yes", "a-no"]}
+    pairs = write("pairs.parquet", names | {"rejected_id": ["b-no", "a-yes"]})
+    rows = open_training_rows([pairs], [part("one.parquet", "b", "unused", "a"), part("two.parquet", "a", "b")])
+    assert list(rows.images()) == [b"b", b"a"]
+    assert [rows.pair(place).chosen.messages[-1]["content"] for place in range(2)] == ["yes", "no"]
+    assert [rows.pair(place).chosen.images for place in range(2)] == [(b"b",), (b"a",)]

@@ -19,8 +19,8 @@ from dt2it_ray.data.schema import (
     DropReason,
 )
 from dt2it_ray.pipeline.run_record import read_run
+from dt2it_ray.pipeline.run_settings import RunSettings
 from dt2it_ray.pipeline.summary import summarise
-from dt2it_ray.settings import Settings
 from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Manifest, write_manifest
 from dt2it_ray.store.parts import part_name, seal_rows, total
@@ -42,10 +42,8 @@ FATES = (
 HOSTILE = '<script>alert("A")</script>\x1b[2J'
 
 
-class Named(Settings):
-    """Just enough of a run's settings for a page."""
-
-    name: str = "demo"
+SETTINGS = RunSettings(name="demo")
+"""Of all fake runs."""
 
 
 class FakeRun:
@@ -93,7 +91,7 @@ class FakeRun:
         """Write run.json and summary.json; returns the summary."""
         told = {"settings": {"name": "demo"}, "plan": self.plan, "provenance": {"commit": "c" * 40, "packages": {}}}
         self.run.write("run.json", json.dumps(told).encode())
-        summary = summarise(self.run, Named(), read_run(self.run).manifests, wall_s=372.4, peak_rss_mib=3072.0)
+        summary = summarise(self.run, SETTINGS, read_run(self.run).manifests, wall_s=372.4, peak_rss_mib=3072.0)
         self.run.write("summary.json", json.dumps(summary).encode())
         return summary
 
@@ -143,16 +141,16 @@ def pool(copies: int = 1) -> list[dict[str, Any]]:
 def add_start(fake: FakeRun) -> None:
     """Trusted pairs: three constructed ones of two prompts, two text-to-image ones."""
     prompts = [prompt("distill-0", "distill"), prompt("distill-1", "distill")]
-    fake.add("construct/rows", "scenes", {}, prompts, PROMPTS)
+    fake.add("distill/rows", "scenes", {}, prompts, PROMPTS)
     answers = [{"prompt_id": p["prompt_id"], "answers": p["answers"], "samples": 4} for p in prompts]
     refused = [Dropped(DropReason.TOO_FEW_ANSWERS, "4 samples gave 1 <b>answer</b>").row("distill-2")]
-    fake.add("construct/generate", "generate", {"rows": "construct/rows"}, answers, CANDIDATES, refused)
-    judged = {"rows": "construct/rows", "candidates": "construct/generate"}
+    fake.add("construct/generate", "generate", {"rows": "distill/rows"}, answers, CANDIDATES, refused)
+    judged = {"rows": "distill/rows", "candidates": "construct/generate"}
     for mode, overall in (("listwise", 8.5), ("pointwise", 7.25)):
         rows = [_judgement(p["prompt_id"], overall) for p in prompts]
         fake.add(f"construct/{mode}", mode, judged, rows, JUDGEMENTS)
     made = [pair(f"made-{n}", f"distill-{n}", "distill", strength=1.0 + n) for n in (0, 1)]
-    inputs = {"listwise": "construct/listwise", "pointwise": "construct/pointwise", "rows": "construct/rows"}
+    inputs = {"listwise": "construct/listwise", "pointwise": "construct/pointwise", "rows": "distill/rows"}
     counts = {"prompts": 2, "answers": 4, "agreed": 2, "disagreed": 3, "tied": 1, "pairs": 2}
     fake.add("construct/pairs", "form_pairs", inputs, made, PAIRS, metrics=counts)
     shown = [{"prompt_id": f"t2i-{n}", "source": "t2i", "chosen_first": n == 0} for n in (0, 1)]
@@ -181,10 +179,18 @@ def measured(accuracy: float) -> dict[str, Any]:
             "n": 200,
             "correct": int(200 * value),
             "ties": 0,
+            "unscored": 0,
             "accuracy_ties_half": value,
             "macro_accuracy": value - 0.01,
             "acc_plus": None,
-            "categories": {"general": {"n": 200, "correct": int(200 * value), "accuracy": value}},
+            "categories": {
+                "general": {
+                    "n": 200,
+                    "correct": int(200 * value),
+                    "accuracy": value,
+                    "interval": [value - 0.05, value + 0.04],
+                }
+            },
             "longer_wins": 0.51,
             "shorter_wins": 0.47,
         }

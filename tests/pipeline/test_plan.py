@@ -101,6 +101,13 @@ def test_a_placement_for_a_stage_that_does_not_exist_is_refused_with_the_nearest
         plan(placement={"scores": {"workers": 3}})
 
 
+def test_a_root_that_workers_cannot_mount_is_refused_before_anything_is_paid_for() -> None:
+    with pytest.raises(ConfigError, match=r"root=s3://bucket/runs: .*raw_baseline/train.*root=/shared/runs"):
+        plan(root="s3://bucket/runs")
+    for root in ("/shared/runs", "runs"):
+        assert plan(root=root)
+
+
 def test_every_column_that_a_map_step_reads_is_written_by_one_of_its_inputs() -> None:
     for step in plan().values():
         if isinstance(step.stage, MapStage):

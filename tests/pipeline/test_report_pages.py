@@ -9,7 +9,7 @@ from dt2it_ray.pipeline.run_record import read_run
 from dt2it_ray.report.content import ReportContent
 from dt2it_ray.store.files import Folder
 from tests.pipeline.fake_loop import whole_run
-from tests.pipeline.fake_run import FakeRun, Named, add_pool, add_start
+from tests.pipeline.fake_run import SETTINGS, FakeRun, add_pool, add_start
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_the_counts_on_the_arrows_add_up(content: ReportContent) -> None:
 def test_every_fate_has_examples_and_their_label_is_the_sources(content: ReportContent) -> None:
     assert [len(curation.examples) for curation in content.curations] == [0, 11]
     examples = content.curations[1].examples
-    assert {example.fate for example in examples if example.planted} == {
+    assert {example.fate for example in examples if "wrong label" in example.fate} == {
         "A wrong label, flipped",
         "A wrong label, dropped",
         "A wrong label, missed",
@@ -82,7 +82,7 @@ def test_refused_rows_are_told_with_their_reason(content: ReportContent) -> None
 def test_the_page_shows_the_headline_figures(page: str) -> None:
     figures = re.findall(r'<dd class="figure">(.*?)</dd>', page)
     assert figures == ["0.890", "87.5%", "77.8%", "8.0%", "6 min 12 s"]
-    assert "iter-02, +16.0 points against 0.730 from the raw pool" in page
+    assert "iter-02, +16.0 points against 0.730 from the trusted pairs and the raw pool" in page
 
 
 def test_the_page_loads_nothing_and_runs_nothing(page: str) -> None:
@@ -113,7 +113,7 @@ def test_the_same_run_gives_the_same_bytes(fake: FakeRun, page: str) -> None:
 
 
 def write(fake: FakeRun) -> str:
-    return Path(write_report(fake.run, Named(), fake.finish())).read_text(encoding="utf-8")
+    return Path(write_report(fake.run, SETTINGS, fake.finish())).read_text(encoding="utf-8")
 
 
 def test_a_run_without_iterations_has_a_page(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_run_with_only_a_pool_or_only_a_start_has_a_page(tmp_path: Path) -> No
     for name, add in (("pool", add_pool), ("start", add_start)):
         fake = FakeRun(str(tmp_path / name))
         add(fake)
-        assert f"<h1>{Named().name}</h1>" in write(fake)
+        assert f"<h1>{SETTINGS.name}</h1>" in write(fake)
 
 
 def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:

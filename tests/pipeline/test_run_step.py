@@ -1,4 +1,5 @@
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,9 +9,9 @@ from dt2it_ray.errors import StageFailed, StepChanged, StoreError
 from dt2it_ray.pipeline.run_step import run_step
 from dt2it_ray.pipeline.step_files import read_rows
 from dt2it_ray.pipeline.step_state import State, step_state
-from dt2it_ray.stages.stage import Placement, Step
+from dt2it_ray.stages.stage import ExportStage, Placement, Step
 from dt2it_ray.store.files import Folder
-from tests.engine.toy import COUNT_ALL, REMAINDERS, SUM, Count, Silent, double_step, index_step, reporter
+from tests.engine.toy import COUNT_ALL, NUMBERS, REMAINDERS, SUM, Count, Silent, double_step, index_step, reporter
 
 
 @pytest.fixture
@@ -184,3 +185,18 @@ def test_a_key_that_stands_in_two_parts_is_refused_where_all_parts_meet(
         return
     with pytest.raises(StageFailed, match=r"step cut, read by step count, have the key id = '000000'"):
         do(run, count)
+
+
+def write_first(tables: Mapping[str, pa.Table], settings: Count, folder: Folder) -> Mapping[str, int]:
+    folder.write("first.txt", str(tables["rows"].slice(0, settings.n).to_pylist()).encode())
+    return {"rows": settings.n}
+
+
+def test_an_export_counts_the_rows_that_it_wrote_and_skips_the_others(run: Folder) -> None:
+    rows = index_step()
+    stage = ExportStage(name="first", version=1, reads={"rows": NUMBERS}, export=write_first)
+    do(run, rows)
+    counts = run_step(
+        Step(name="first", stage=stage, settings=Count(n=24), inputs={"rows": rows}), run, reporter()
+    ).counts
+    assert (counts.rows_in, counts.rows_out, counts.skipped) == (24, 24, 976)

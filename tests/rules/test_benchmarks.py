@@ -1,11 +1,12 @@
 import pytest
 
 from dt2it_ray.data.formats import BENCHMARK_FORMATS
-from dt2it_ray.rules.benchmarks import CATEGORY_RULES
+from dt2it_ray.rules.benchmarks import CATEGORY_RULES, WITH_ACC_PLUS
 
 
 def test_every_benchmark_format_has_a_rule() -> None:
     assert set(CATEGORY_RULES) == set(BENCHMARK_FORMATS)
+    assert set(BENCHMARK_FORMATS) > WITH_ACC_PLUS
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,12 @@ def test_half_is_rounded_down(negative: int, flipped: int) -> None:
     assert voted["flip_threshold"][0].as_py() == (-1 if flipped else None)
 
 
+@pytest.mark.parametrize(("share", "flipped"), [(0.7, 63), (0.1, 9), (0.3, 27), (0.75, 67)])
+def test_a_share_that_gives_a_whole_number_loses_none_to_float_error(share: float, flipped: int) -> None:
+    voted = vote_and_flip(numbered_pairs(90), [scores_with_strengths([-1.0] * 90)], share)
+    assert len(flipped_of(voted)) == flipped
+
+
 def test_equal_strengths_go_by_pair_id() -> None:
     voted = vote_and_flip(shuffled(numbered_pairs(4)), [scores_with_strengths([-1] * 4)])
     assert flipped_of(voted) == ["p00", "p01"]

@@ -15,7 +15,7 @@ from dt2it_ray.rules.metrics import (
     length_baselines,
     macro,
     measure,
-    measure_by,
+    split_by,
 )
 
 NONE = np.zeros(0)
@@ -43,15 +43,17 @@ def test_swapped_sides_give_the_complement(scores: list[tuple[int, int]]) -> Non
 
 
 @pytest.mark.parametrize("score", [float("nan"), float("-inf")])
-def test_a_broken_score_is_an_error_with_its_row(score: float) -> None:
-    with pytest.raises(StageFailed, match="row 1"):
-        credits_of([0.0, score], [0.0, 0.0])
+def test_a_broken_score_is_an_error_with_its_pair(score: float) -> None:
+    with pytest.raises(StageFailed, match="of the chosen answer of pair b is"):
+        credits_of([0.0, score], [0.0, 0.0], ["a", "b"])
+    with pytest.raises(StageFailed, match="of the rejected answer of pair 0 is"):
+        credits_of([0.0, 0.0], [score, 0.0])
 
 
 def test_no_pairs_have_no_figures() -> None:
     nothing = measure(NONE)
     assert (nothing.accuracy, nothing.accuracy_ties_half) == (None, None)
-    assert measure_by(NONE, []) == {}
+    assert split_by(NONE, []) == {}
     assert macro({}) is None
     assert acc_plus(NONE, []) is None
     assert bootstrap_interval(NONE) is None
@@ -59,8 +61,9 @@ def test_no_pairs_have_no_figures() -> None:
 
 def test_micro_and_macro_differ_when_categories_differ_in_size() -> None:
     credits = np.array([1.0, 1, 1, 0])
-    by_category = measure_by(credits, ["long", "long", "long", "mcq"])
-    assert list(by_category) == ["long", "mcq"]
+    parts = split_by(credits, ["long", "mcq", "long", "mcq"])
+    assert {name: part.tolist() for name, part in parts.items()} == {"long": [1, 1], "mcq": [1, 0]}
+    by_category = {name: measure(part) for name, part in split_by(credits, ["long", "long", "long", "mcq"]).items()}
     assert measure(credits).accuracy == 0.75
     assert macro(by_category) == 0.5
 

@@ -10,13 +10,15 @@ from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.schema import DropReason
 from dt2it_ray.models.protocols import Conversation
 
-SLOW_S = 0.5
+CLOSED = "closed"
+"""A file in a model's folder: while it is there, the model does not answer."""
+GATE_LIMIT_S = 60
 
 
 class FakeScorer:
     """Behaves by its folder: `bias.txt` is added to rewards, batch sizes are appended to `batches.jsonl`.
 
-    A folder named `slow` takes half a second a call; an answer `explode` raises, `too long` is dropped.
+    It waits while the folder holds a file `CLOSED`; an answer `explode` raises, `too long` is dropped.
     """
 
     def __init__(self, folder: str, **_: Any) -> None:
@@ -26,8 +28,9 @@ class FakeScorer:
 
     def score(self, conversations: Sequence[Conversation]) -> list[float | Dropped]:
         """Rewards by `fake_reward`."""
-        if self._folder.name == "slow":
-            time.sleep(SLOW_S)
+        until = time.monotonic() + GATE_LIMIT_S
+        while (self._folder / CLOSED).exists() and time.monotonic() < until:
+            time.sleep(0.01)
         with (self._folder / "batches.jsonl").open("a") as log:
             log.write(json.dumps(len(conversations)) + "\n")
         answers = [conversation.messages[-1]["content"] for conversation in conversations]

@@ -83,6 +83,7 @@ def test_only_images_inside_the_request_are_accepted(url: str) -> None:
     [
         "data:image/png;base64,",
         "data:image/png;base64,@@@@",
+        "data:image/png;base64,iVBORé",
         data_url(b"not an image"),
         data_url(png(64)[:-30]),
         data_url(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"),
@@ -102,6 +103,12 @@ def test_a_broken_image_is_named(url: str) -> None:
         (Limits(max_images=1), {"conversations": [chat("Q", "A", *[data_url(RED)] * 2)]}, "too_many_images"),
         (Limits(max_image_pixels=15), {"conversations": [chat("Q", "A", data_url(RED))]}, "image_too_large"),
         (Limits(max_request_pixels=31), {"conversations": [chat("Q", "A", *[data_url(RED)] * 2)]}, "too_many_pixels"),
+        (Limits(max_parts=1), {"prompt": [question(""), question("Q")], "answers": ["A"]}, "too_many_parts"),
+        (
+            Limits(max_parts=1),
+            {"prompt": [{"role": "user", "content": []}, question("Q")], "answers": ["A"]},
+            "too_many_parts",
+        ),
         (Limits(max_characters=2), {"conversations": [chat("Q", "AB")]}, "too_many_characters"),
         (Limits(max_characters=2), {"prompt": [question("Q")], "answers": ["A", "AB"]}, "too_many_characters"),
     ],

@@ -7,10 +7,10 @@ from typing import Any
 
 from PIL import Image
 
+from dt2it_ray.data.criteria import CRITERIA
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.ids import answer_id
 from dt2it_ray.models.protocols import Completion, Conversation, GenerationRequest, JudgeRequest
-from dt2it_ray.rules.rubric import CRITERIA
 
 
 def png(red: int = 0, size: int = 8) -> bytes:

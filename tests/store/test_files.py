@@ -1,5 +1,7 @@
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pyarrow as pa
 import pytest
@@ -65,6 +67,12 @@ def test_missing_files_are_told_by_name(tmp_path: Path) -> None:
         Folder(str(tmp_path)).read("absent")
 
 
+def test_a_missing_table_is_not_called_damaged_and_points_to_a_shared_disk(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"absent is not there on this machine .*disk that all of them") as caught:
+        Folder(str(tmp_path)).read_table("absent")
+    assert "damaged" not in str(caught.value)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_folder_is_refused_with_advice(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
@@ -99,3 +107,33 @@ def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path) -> None:
         raise AssertionError("both hold it")
     with folder.held("lock"):
         pass
+
+
+def test_a_run_that_cannot_be_held_is_refused_with_advice(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_bytes(b"")
+    run = Folder(str(tmp_path / "taken" / "run"))
+    with pytest.raises(StoreError, match=r"cannot write .*taken/run/lock.*root=DIR"), run.held("lock"):
+        raise AssertionError("it is held")
+
+
+def test_of_drivers_that_start_together_one_holds_the_folder(tmp_path: Path) -> None:
+    for attempt in range(25):
+        assert _count_holders(Folder(str(tmp_path / str(attempt))), drivers=16) == 1
+
+
+def _count_holders(run: Folder, drivers: int) -> int:
+    """How many of the drivers got hold of the run; they let go when all have tried."""
+    start, tried = Barrier(drivers, timeout=60), Barrier(drivers, timeout=60)
+
+    def got_hold(_: int) -> bool:
+        start.wait()
+        try:
+            with run.held("lock"):
+                tried.wait()
+                return True
+        except StoreError:
+            tried.wait()
+            return False
+
+    with ThreadPoolExecutor(drivers) as threads:
+        return sum(threads.map(got_hold, range(drivers)))

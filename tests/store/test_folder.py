@@ -1,11 +1,12 @@
 """A folder as a value: it travels to workers, compares by place, and lists what lies in it."""
 
+import os
 import pickle
 from pathlib import Path
 
 import pytest
 
-from dt2it_ray.errors import StoreError
+from dt2it_ray.errors import ConfigError, StoreError
 from dt2it_ray.store.files import Folder
 
 
@@ -44,6 +45,26 @@ def test_existence_of_files_and_folders_is_told(tmp_path: Path) -> None:
     folder = Folder(str(tmp_path))
     folder.write("deep/note", b"")
     assert [folder.exists(name) for name in ("", "deep", "deep/note", "note")] == [True, True, True, False]
+
+
+def test_what_cannot_be_looked_up_is_told_not_called_absent(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"cannot look up .*x: .*File name too long"):
+        Folder(str(tmp_path)).exists("x" * 300)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look anywhere")
+def test_what_may_not_be_looked_up_is_told(tmp_path: Path) -> None:
+    closed = Folder(str(tmp_path / "closed"))
+    closed.write("note", b"")
+    (tmp_path / "closed").chmod(0)
+    with pytest.raises(StoreError, match=r"cannot look up .*note"):
+        closed.exists("note")
+
+
+@pytest.mark.parametrize("uri", ["s3x://bucket/runs", "s3://a b", "file://host/runs"])
+def test_an_address_that_is_no_folder_is_refused_with_what_to_write(uri: str) -> None:
+    with pytest.raises(ConfigError, match=f"{uri}.*local path.*s3://BUCKET/"):
+        Folder(uri)
 
 
 def test_a_file_that_cannot_be_moved_into_place_is_told(tmp_path: Path) -> None:

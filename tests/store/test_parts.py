@@ -54,6 +54,16 @@ def test_a_part_counts_as_sealed_only_while_its_file_is_there(tmp_path: Path) ->
     assert sealed_parts(data) == {}
 
 
+@pytest.mark.parametrize("left", [b"", b"\0" * 40, b'{"part": "00000.par', b"null", b'{"part": "00000.parquet"}'])
+def test_a_part_whose_seal_cannot_be_read_is_made_again(tmp_path: Path, left: bytes) -> None:
+    data = Folder(str(tmp_path))
+    kept, lost = (seal_rows(data, f"0000{n}.parquet", rows_of("a"), REFUSED, "id", 2, 0) for n in range(2))
+    data.write(f"seals/{lost.part}.json", left)
+    assert sealed_parts(data) == {kept.part: kept}
+    assert seal_rows(data, lost.part, rows_of("a"), REFUSED, "id", 2, 0) == lost
+    assert sealed_parts(data) == {kept.part: kept, lost.part: lost}
+
+
 def test_two_rows_of_one_key_are_refused(tmp_path: Path) -> None:
     with pytest.raises(StageFailed, match=r"'a'.*unique"):
         seal_rows(Folder(str(tmp_path)), "00000.parquet", rows_of("a", "b", "a"), dropped_table(), "id", 3, 0)

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
+from dt2it_ray.data.criteria import CRITERIA
 from dt2it_ray.data.ids import content_id, unit_interval
 from dt2it_ray.data.scenes.perception import Perceived, perceive
 from dt2it_ray.data.scenes.scene import drawer
@@ -14,8 +15,6 @@ from dt2it_ray.data.scenes.truth import BETTER_IMAGE, CHOICES, Truth
 from dt2it_ray.data.scenes.wording import claim_text
 from dt2it_ray.settings import Settings
 
-CRITERIA = ("accuracy", "helpfulness", "completeness", "language_quality", "creativity", "ethics")
-"""The criteria of the rubric, in its order."""
 _WEIGHTS = (40, 20, 15, 10, 5, 10)
 """Hundredths; up to ten of them move from accuracy to helpfulness."""
 _FLUENT, _CREATIVE, _ETHICAL = 8, 5, 9

@@ -2,7 +2,6 @@ import functools
 
 import pytest
 
-from dt2it_ray.data.scenes import annotator
 from dt2it_ray.data.scenes.annotator import AnnotatorSettings, Sheet, annotate
 from dt2it_ray.data.scenes.answers import write_answer
 from dt2it_ray.data.scenes.prompts import Asked, draw_prompt
@@ -10,7 +9,6 @@ from dt2it_ray.data.scenes.truth import Truth
 from dt2it_ray.errors import InputError, StageFailed
 from dt2it_ray.models.protocols import JudgeRequest
 from dt2it_ray.models.simulated_judge import SimulatedJudge
-from dt2it_ray.rules import rubric
 from dt2it_ray.rules.judge_reply import Reply, parse_reply
 
 CASES = 400
@@ -54,10 +52,6 @@ def seen_right(sheet: Sheet, **settings: float) -> list[bool]:
 
 def share(flags: list[bool]) -> float:
     return sum(flags) / len(flags)
-
-
-def test_the_criteria_are_those_of_the_rubric() -> None:
-    assert annotator.CRITERIA == rubric.CRITERIA
 
 
 def test_every_well_formed_reply_is_accepted_and_its_arithmetic_holds() -> None:

@@ -1,0 +1,40 @@
+"""What the driver says and refuses; whole runs are in tests/loop."""
+
+import dataclasses
+
+import pytest
+
+from dt2it_ray.errors import ConfigError
+from dt2it_ray.pipeline.driver import run_loop, told_of
+from dt2it_ray.pipeline.run_settings import RunSettings
+from dt2it_ray.store.manifest import Counts, Manifest
+
+MADE = Manifest(
+    step="iter-01/score-voter-0",
+    stage="score",
+    version=1,
+    fingerprint="0",
+    settings={},
+    inputs={},
+    files=(),
+    counts=Counts(rows_in=144, rows_out=304),
+    metrics={},
+    placement={},
+    provenance={"wall_s": 4.0, "rows_before": 0},
+)
+
+
+def test_the_rate_of_a_step_is_that_of_the_rows_beside_it() -> None:
+    assert told_of(MADE) == "iter-01/score-voter-0: 144 rows in 4.0 s, 36 rows/s"
+
+
+def test_a_resumed_step_tells_the_rows_of_this_call() -> None:
+    counts = Counts(rows_in=970, rows_out=960, skipped=30, dropped=10, reasons={"image_undecodable": 10})
+    resumed = dataclasses.replace(MADE, counts=counts, provenance={"wall_s": 2.0, "rows_before": 700})
+    told = "300 of 1,000 rows in 2.0 s, 150 rows/s, 30 skipped, 10 dropped {'image_undecodable': 10}"
+    assert told_of(resumed) == f"iter-01/score-voter-0: {told}"
+
+
+def test_a_run_in_object_storage_is_refused_before_the_storage_is_asked() -> None:
+    with pytest.raises(ConfigError, match="a folder that all workers mount"):
+        run_loop(RunSettings(name="x", root="s3://no-such-bucket-of-ours/runs"))
