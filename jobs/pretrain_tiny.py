@@ -29,9 +29,9 @@ def main() -> int:
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings, e.g. lessons=20000")
     try:
         make(parser.parse_args())
-    except Dt2itError as error:
+    except (Dt2itError, OSError) as error:
         print(f"pretrain_tiny: {error}", file=sys.stderr)
-        return error.exit_code
+        return getattr(error, "exit_code", 1)
     return 0
 
 

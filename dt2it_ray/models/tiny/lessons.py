@@ -15,7 +15,7 @@ from dt2it_ray.data.scenes.t2i import t2i_pair
 from dt2it_ray.data.scenes.wording import bare_text, claim_text, claims_in
 from dt2it_ray.data.t2i_wording import FIRST_BETTER, SECOND_BETTER, comparison_question
 
-CHINESE_SHARE = 0.28
+CHINESE_SHARE = 0.38
 TWO_IMAGE_SHARE = 0.15
 SYSTEM_SHARE = 0.4
 CAPTION_SHARE = 0.25

@@ -1,30 +1,31 @@
 """How the tiny model is taught, from random weights: first to see, then by next-token loss on answers of lessons and
 by telling right answers from wrong ones."""
 
+import hashlib
 import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from pydantic import Field
 from torch.utils.data import DataLoader
 from transformers import PreTrainedTokenizerFast, Qwen3VLForConditionalGeneration
 
-from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.tiny.architecture import tiny_config
 from dt2it_ray.models.tiny.batches import NOT_LEARNED, VERDICTS, Batch, LessonChunks
 from dt2it_ray.models.tiny.lessons import Course, lesson
 from dt2it_ray.models.tiny.optimizers import Optimizer, Rates
+from dt2it_ray.models.tiny.pretrain_state import Progress, resume, save_state
 from dt2it_ray.models.tiny.sight import Sight, ViewBatches
 from dt2it_ray.models.tiny.tokenizer import train_tokenizer
 from dt2it_ray.models.tiny.views import Views
 from dt2it_ray.settings import Settings
 
-WEIGHTS = {"word": 3.0, "position": 2.0}
+WEIGHTS = {"word": 3.0, "position": 3.0}
 """Families of questions that scenes seldom allow, or that are learned last."""
 ANSWER_DRILLS = Course(drills=1, lies=False, weights=WEIGHTS)
 VERDICT_DRILLS = Course(drills=0.9, weights=WEIGHTS)
@@ -36,6 +37,8 @@ CHUNK_BATCHES = 16
 """Batches cut from one chunk of lessons, so that a batch holds lessons of similar length."""
 STATE_EVERY = 100
 """Steps between two writings of the state that a stopped training goes on from."""
+DIGESTED_LESSONS = 50
+"""Of every course, to tell whether a state was left by the same lessons."""
 TOKEN_LENGTH = 4.0
 """Of image tokens when the lessons begin; word embeddings grow to about half of it."""
 VERDICT_GAIN = 2.0
@@ -51,7 +54,7 @@ class PretrainSettings(Settings):
     """How long and how fast the model learns."""
 
     seed: int = 1
-    lessons: int = Field(default=91_200, ge=64)
+    lessons: int = Field(default=97_600, ge=64)
     """Conversations shown, each once."""
     batch_lessons: int = Field(default=16, ge=1)
     rates: Rates = Rates()
@@ -59,9 +62,9 @@ class PretrainSettings(Settings):
     """Batches of pictures that the vision part is taught on beforehand."""
     sight_images: int = Field(default=64, ge=1)
     """Pictures in each of them."""
-    answer_drills: float = Field(default=0.28, ge=0, le=1)
+    answer_drills: float = Field(default=0.31, ge=0, le=1)
     """Part of the training, at its start, in which lessons are drills in answering."""
-    verdict_drills: float = Field(default=0.22, ge=0, le=1)
+    verdict_drills: float = Field(default=0.23, ge=0, le=1)
     """Part after that in which they are mostly drills in answering and in telling whether answers are right."""
     doubt: float = Field(default=0.3, ge=0, le=1)
     """Part of the wrong answers that are learned at the end, so that sampled candidates differ in truth."""
@@ -73,17 +76,6 @@ class PretrainSettings(Settings):
     def steps(self) -> int:
         """Optimizer steps of the whole training."""
         return self.lessons // self.batch_lessons
-
-
-class Progress(NamedTuple):
-    """How far a training is."""
-
-    step: int
-    """Steps taken."""
-    loss: float
-    """Smoothed over about 50 steps."""
-    seconds: float
-    """Spent, without the time in which it was stopped."""
 
 
 def lesson_tokenizer(settings: PretrainSettings) -> PreTrainedTokenizerFast:
@@ -107,14 +99,15 @@ def pretrain(
     `watch` is called after every step.
     """
     began = time.monotonic()
+    identity = {"settings": settings.model_dump(), "lessons": _digest_of_lessons()}
     torch.manual_seed(settings.seed)
     pupil = Pupil(tokenizer).to(device)
     optimizer = pupil.optimizer(pupil.model.model.language_model, settings.rates, settings.steps())
-    done = _resume(state, settings, pupil, optimizer)
+    done = resume(state, identity, pupil, optimizer)
     if done is None:
         _teach_sight(pupil, settings, device, loaders)
         done = Progress(0, math.log(len(tokenizer)), time.monotonic() - began)
-        _save_state(state, settings, pupil, optimizer, done)
+        save_state(state, identity, pupil, optimizer, done)
     began = time.monotonic() - done.seconds
     pupil.vision.requires_grad_(False)
     for step, batch in enumerate(_batches(settings, tokenizer, loaders, done.step), start=done.step):
@@ -125,7 +118,7 @@ def pretrain(
         done = Progress(step + 1, 0.98 * done.loss + 0.02 * loss.item(), time.monotonic() - began)
         watch(done, pupil.model)
         if done.step % STATE_EVERY == 0:
-            _save_state(state, settings, pupil, optimizer, done)
+            save_state(state, identity, pupil, optimizer, done)
     return pupil.model, done
 
 
@@ -201,29 +194,6 @@ def _teach_sight(pupil: Pupil, settings: PretrainSettings, device: str, loaders:
     pupil.settle(views[0].to(device))
 
 
-def _save_state(state: Path, settings: PretrainSettings, pupil: Pupil, optimizer: Optimizer, done: Progress) -> None:
-    draft = state.with_suffix(".draft")
-    told = {"settings": settings.model_dump(), "done": tuple(done), "pupil": pupil.state_dict()}
-    torch.save(told | {"optimizer": optimizer.state_dict()}, draft)
-    draft.replace(state)
-
-
-def _resume(state: Path, settings: PretrainSettings, pupil: Pupil, optimizer: Optimizer) -> Progress | None:
-    """How far the training was, with the pupil and the optimizer as they were; None to start.
-
-    Raises:
-        ConfigError: the state was left by a training with other settings.
-    """
-    if not state.exists():
-        return None
-    told = torch.load(state, weights_only=True)
-    if told["settings"] != settings.model_dump():
-        raise ConfigError(f"{state} was left by a training with other settings; delete it, or use those settings")
-    pupil.load_state_dict(told["pupil"])
-    optimizer.load_state_dict(told["optimizer"])
-    return Progress(*told["done"])
-
-
 def _batches(
     settings: PretrainSettings, tokenizer: PreTrainedTokenizerFast, loaders: int, first: int
 ) -> Iterator[Batch]:
@@ -244,6 +214,13 @@ def _course(settings: PretrainSettings, done: float) -> Course:
     if done < settings.answer_drills + settings.verdict_drills:
         return VERDICT_DRILLS
     return replace(LESSONS, doubt=settings.doubt) if done >= settings.doubt_from else LESSONS
+
+
+def _digest_of_lessons() -> str:
+    """Of a sample: lessons follow from the code, which may change while a training is stopped."""
+    courses = (ANSWER_DRILLS, VERDICT_DRILLS, LESSONS)
+    sample = repr([lesson(number, course) for course in courses for number in range(DIGESTED_LESSONS)])
+    return hashlib.sha256(sample.encode()).hexdigest()
 
 
 def _as_is(made: Any) -> Any:
