@@ -36,3 +36,16 @@ def decode(content: bytes) -> Image.Image:
         raise
     except (*UNREADABLE, Image.DecompressionBombError) as error:
         raise BadImage(f"cannot decode {len(content)} bytes as an image: {error}") from None
+
+
+def media_type(content: bytes) -> str:
+    """The media type of an image, such as `image/png`, by its first bytes.
+
+    Raises:
+        BadImage: the bytes are not an image of a kind in `FORMATS`.
+    """
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            return Image.MIME[image.format or ""]
+    except (*UNREADABLE, Image.DecompressionBombError) as error:
+        raise BadImage(f"{len(content)} bytes are no readable image: {error}") from None

@@ -162,3 +162,5 @@ class DropReason(StrEnum):
     FIELD_INVALID = "field_invalid"
     ANSWERS_EQUAL = "answers_equal"
     TOO_FEW_ANSWERS = "too_few_answers"
+    REQUEST_REFUSED = "request_refused"
+    ENDPOINT_FAILED = "endpoint_failed"

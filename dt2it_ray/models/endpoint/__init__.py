@@ -1,0 +1,1 @@
+"""Answers from an OpenAI-compatible server: a vLLM server or a commercial API."""

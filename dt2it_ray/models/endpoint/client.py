@@ -1,0 +1,84 @@
+"""How a chat server is asked: within its limits, again when it fails, and never for ever."""
+
+import asyncio
+import os
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+from aiolimiter import AsyncLimiter
+
+from dt2it_ray.data.dropped import Dropped
+from dt2it_ray.data.schema import DropReason
+from dt2it_ray.models.endpoint.reply import ChatReply, Trouble, read_reply
+from dt2it_ray.models.endpoint.settings import EndpointSettings
+
+FIRST_WAIT_S = 0.5
+MINUTE_S = 60
+
+
+class EndpointClient:
+    """Asks one model of one server. For one event loop; close it with `aclose`."""
+
+    def __init__(self, settings: EndpointSettings) -> None:
+        self._settings = settings
+        self._key = key = os.environ.get(settings.key_variable)
+        self._http = httpx.AsyncClient(
+            base_url=settings.url,
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            limits=httpx.Limits(max_connections=settings.max_concurrent),
+            # A limit on all of a request stands in `_ask`; httpx has them for single reads only.
+            timeout=None,
+        )
+        self._places = asyncio.Semaphore(settings.max_concurrent)
+        requests, tokens = settings.requests_per_minute, settings.tokens_per_minute
+        self._requests = AsyncLimiter(requests, MINUTE_S) if requests else None
+        self._tokens = AsyncLimiter(tokens, MINUTE_S) if tokens else None
+
+    async def complete(self, body: Mapping[str, Any], tokens: int) -> ChatReply | Dropped:
+        """The reply to a request of /chat/completions that takes about so many tokens, or why there is none.
+
+        Raises:
+            StageFailed: the server will not answer any request, see `read_reply`.
+        """
+        trouble = Trouble("not asked")
+        for attempt in range(self._settings.attempts):
+            if attempt:
+                await asyncio.sleep(self._wait_s(attempt, trouble.wait_s))
+            async with self._places:
+                await self._stay_within_limits(tokens)
+                outcome = await self._ask(body)
+            if not isinstance(outcome, Trouble):
+                return outcome
+            trouble = outcome
+        tries = f"{self._settings.attempts} tries, the last one: {trouble.what}"
+        return Dropped(DropReason.ENDPOINT_FAILED, tries, trouble.evidence)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def _ask(self, body: Mapping[str, Any]) -> ChatReply | Dropped | Trouble:
+        try:
+            async with asyncio.timeout(self._settings.timeout_s):
+                response = await self._http.post("chat/completions", json={"model": self._settings.model, **body})
+        except TimeoutError:
+            return Trouble(f"no whole answer within {self._settings.timeout_s:g} s")
+        except httpx.TransportError as error:
+            return Trouble(f"{type(error).__name__}: {error}")
+        # Servers quote keys that they refuse; nothing that is kept or shown may.
+        content = response.content.replace(self._key.encode(), b"(key)") if self._key else response.content
+        return read_reply(response.status_code, response.headers, content)
+
+    async def _stay_within_limits(self, tokens: int) -> None:
+        if self._requests:
+            await self._requests.acquire()
+        if self._tokens:
+            # A single request above the limit of a minute could never pass.
+            await self._tokens.acquire(min(tokens, self._tokens.max_rate))
+
+    def _wait_s(self, attempt: int, asked_for: float | None) -> float:
+        """Twice as long each time, spread so that requests that failed together do not come back together."""
+        growing = FIRST_WAIT_S * 2**attempt * random.uniform(0.5, 1)
+        return min(max(growing, asked_for or 0), self._settings.longest_wait_s)
