@@ -101,10 +101,17 @@ def plan_iteration(settings: RunSettings, backbone: Backbone, iteration: int) ->
     return tuple(planner.steps)
 
 
+def _with_backbone(generate: construct.GenerateSettings, backbone: Backbone) -> construct.GenerateSettings:
+    """The settings with the checkpoint that answers; a server has its own."""
+    if generate.engine.kind != "transformers":
+        return generate
+    return generate.model_copy(update={"engine": generate.engine.model_copy(update={"backbone": backbone})})
+
+
 def _plan_base(planner: Planner) -> Base:
     settings = planner.settings
     made = world.plan_world(planner.add, settings.world)
-    generate = settings.construction.generate.model_copy(update={"backbone": planner.backbone})
+    generate = _with_backbone(settings.construction.generate, planner.backbone)
     candidates = planner.add("construct/generate", construct.GENERATE, generate, {"rows": made.distill})
     judged = {"rows": made.distill, "candidates": candidates}
     listwise = planner.add("construct/listwise", judge.LISTWISE, settings.construction.listwise, judged)

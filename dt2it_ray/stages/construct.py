@@ -9,7 +9,7 @@ from dt2it_ray.data.chat import user_turn
 from dt2it_ray.data.dropped import Dropped, dropped_table
 from dt2it_ray.data.ids import answer_id
 from dt2it_ray.data.schema import CANDIDATES, JUDGEMENTS, PAIRS, PROMPTS, DropReason
-from dt2it_ray.models.backbones import Backbone
+from dt2it_ray.models.engines import EngineSettings, open_generator
 from dt2it_ray.models.model_settings import SamplingSettings
 from dt2it_ray.models.protocols import GenerationRequest, Generator
 from dt2it_ray.rules.pairing import form_pairs
@@ -24,8 +24,7 @@ class GenerateSettings(Settings):
     samples: int = Field(default=4, ge=2)
     """Answers drawn per prompt (K of the paper, about 4). Equal texts count once."""
     sampling: SamplingSettings = SamplingSettings()
-    backbone: Backbone | None = None
-    """The model that answers; filled in from the run's `backbone`."""
+    engine: EngineSettings = EngineSettings()
 
 
 class PairSettings(Settings):
@@ -46,12 +45,7 @@ class ConstructSettings(Settings):
 
 def build_generation(settings: GenerateSettings, place: Workplace) -> BatchFn:
     """A function from prompts to their distinct sampled answers."""
-    from dt2it_ray.models.transformers_generator import TransformersGenerator
-
-    assert settings.backbone is not None
-    generator = TransformersGenerator(
-        settings.backbone.path, settings.sampling, device=place.device, threads=place.threads
-    )
+    generator = open_generator(settings.engine, settings.sampling, place.device, place.threads)
     return lambda batch: generate_batch(batch, generator, settings.samples)
 
 

@@ -118,3 +118,26 @@ def test_every_column_that_a_map_step_reads_is_written_by_one_of_its_inputs() ->
                 for name in source.stage.writes.names  # type: ignore[union-attr]
             }
             assert set(step.stage.reads.names) <= written, step.name
+
+
+def endpoint(model: str = "m", **engine: object) -> dict:
+    told = {"kind": "endpoint", "endpoint": {"model": model, "url": engine.pop("url", "http://a/v1")}, **engine}
+    return {"generate": {"engine": told}}
+
+
+def test_candidates_of_a_server_depend_on_its_model_and_not_on_where_it_is_nor_on_the_backbone() -> None:
+    def fingerprint(construction: dict, backbone: str) -> str:
+        settings = parse_settings(RunSettings, {"name": "toy", "construction": construction}, "test")
+        steps = plan_run(settings, Backbone(path="/anywhere", digest=backbone))
+        return next(step.fingerprint for step in steps if step.name == "construct/generate")
+
+    first = fingerprint(endpoint(), "0")
+    assert fingerprint(endpoint(url="https://b/v1", cache="/shared/replies"), "1") == first
+    assert fingerprint(endpoint("n"), "0") != first
+    assert fingerprint({}, "0") != fingerprint({}, "1")
+
+
+@pytest.mark.parametrize("engine", [{"kind": "endpoint"}, {"endpoint": {"model": "m"}}])
+def test_a_server_and_the_choice_of_one_belong_together(engine: dict) -> None:
+    with pytest.raises(ConfigError, match=r"construction\.generate\.engine: .*give both or none"):
+        plan(construction={"generate": {"engine": engine}})

@@ -1,10 +1,21 @@
 """Candidates become answers, and answers that both judges order alike become pairs."""
 
+from pathlib import Path
+
 import pyarrow as pa
 
 from dt2it_ray.data.ids import answer_id
-from dt2it_ray.stages.construct import GENERATE, PairSettings, generate_batch, pair_candidates
+from dt2it_ray.stages.construct import (
+    GENERATE,
+    GenerateSettings,
+    PairSettings,
+    build_generation,
+    generate_batch,
+    pair_candidates,
+)
 from dt2it_ray.stages.judge import READS, JudgeSettings, judge_batch
+from dt2it_ray.stages.stage import Workplace
+from tests.models.endpoint.server import chat_server
 from tests.stages.rows import ToyGenerator, ToyJudge, prompt_row
 
 
@@ -36,3 +47,17 @@ def test_only_orders_that_both_judges_agree_on_become_pairs_with_the_mean_gap_as
     name = {text: answer_id("p", text) for text in "abc"}
     assert told == {(name["a"], name["b"]): 5.0, (name["a"], name["c"]): 6.0}
     assert outcome.metrics["disagreed"] == 1
+
+
+def test_a_server_answers_in_place_of_the_backbone_and_its_replies_are_kept(tmp_path: Path) -> None:
+    batch = pa.Table.from_pylist([prompt_row(name) for name in ("p", "q")], schema=GENERATE.reads)
+    place = Workplace(device="cpu", threads=1)
+    with chat_server() as server:
+        engine = {"kind": "endpoint", "endpoint": {"model": "m", "url": server.url}, "cache": str(tmp_path)}
+        settings = GenerateSettings.model_validate({"samples": 3, "engine": engine})
+        made = build_generation(settings, place)(batch)
+    assert made.rows["prompt_id"].to_pylist() == ["p", "q"]
+    assert [len(answers) for answers in made.rows["answers"].to_pylist()] == [3, 3]
+    assert len(server.bodies) == 2
+    # The server is gone.
+    assert build_generation(settings, place)(batch).rows == made.rows
