@@ -26,12 +26,15 @@ def reward_conversation(question: str, images: Sequence[Mapping[str, Any]] | Non
 
 @dataclass(frozen=True)
 class GenerationRequest:
-    """A prompt to answer `samples` times. Sampling depends on `key` and the seed only, never on its neighbours."""
+    """A prompt to answer `samples` times. Sampling depends on `key` and the seed only, never on its neighbours.
+
+    `schema` is the JSON schema of the answer, for engines that can be held to one; others pass it over."""
 
     key: str
     messages: tuple[Message, ...]
     images: tuple[bytes, ...]
     samples: int
+    schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,17 @@ class Completion:
 
 
 @dataclass(frozen=True)
+class RefusedReply:
+    """A reply that breaks the form, and where it does."""
+
+    text: str
+    trouble: str
+
+
+@dataclass(frozen=True)
 class JudgeRequest:
-    """Answers to be judged in the order given. `scene` is planted truth that only simulated annotators look at."""
+    """Answers to be judged in the order given. `refused` is the reply to the attempt before, if there was one; `scene`
+    is planted truth that only simulated annotators look at."""
 
     key: str
     question: str
@@ -54,6 +66,7 @@ class JudgeRequest:
     images: tuple[bytes, ...]
     answers: tuple[str, ...]
     attempt: int
+    refused: RefusedReply | None = None
     scene: str | None = None
 
 
@@ -64,11 +77,11 @@ class Generator(Protocol):
 
 
 class Judge(Protocol):
-    """Replies to judge requests with rubric JSON as text, which may be malformed."""
+    """Replies to judge requests with rubric JSON as text, which may be malformed; `Dropped` where no reply came."""
 
     name: str
 
-    def reply(self, requests: Sequence[JudgeRequest]) -> list[str]: ...
+    def reply(self, requests: Sequence[JudgeRequest]) -> Sequence[str | Dropped]: ...
 
 
 class Scorer(Protocol):

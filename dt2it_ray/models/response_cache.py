@@ -54,9 +54,16 @@ class ResponseCache:
         self._folder.write(_name(key), canonical_json(asdict(reply)).encode())
 
 
-def reply_key(identity: Mapping[str, Any], messages: Sequence[Message], images: Sequence[bytes], sample: int) -> str:
-    """The key of one reply: a hash of who is asked and how (plain JSON), the messages, the images and the sample."""
-    asked = canonical_json({"identity": dict(identity), "messages": list(messages)})
+def reply_key(
+    identity: Mapping[str, Any],
+    messages: Sequence[Message],
+    images: Sequence[bytes],
+    schema: Mapping[str, Any] | None,
+    sample: int,
+) -> str:
+    """The key of one reply: a hash of who is asked and how (plain JSON), the messages, the images, the JSON schema
+    that the reply is held to, and the number of the sample."""
+    asked = canonical_json({"identity": dict(identity), "messages": list(messages), "schema": schema})
     return content_id("reply", asked, len(images), *images, sample)
 
 

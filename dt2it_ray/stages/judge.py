@@ -1,8 +1,8 @@
 """How answers are judged: replies of any judge become checked judgements, listwise or one answer at a time."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -10,8 +10,11 @@ from pydantic import Field
 
 from dt2it_ray.data.dropped import Dropped, dropped_table
 from dt2it_ray.data.scenes.annotator import AnnotatorSettings
-from dt2it_ray.data.schema import CANDIDATES, JUDGEMENTS, PROMPTS
-from dt2it_ray.models.protocols import Judge, JudgeRequest
+from dt2it_ray.data.schema import CANDIDATES, JUDGEMENTS, PROMPTS, DropReason
+from dt2it_ray.models.engines import EngineSettings, open_generator
+from dt2it_ray.models.judging.chat_judge import ChatJudge
+from dt2it_ray.models.model_settings import SamplingSettings
+from dt2it_ray.models.protocols import Judge, JudgeRequest, RefusedReply
 from dt2it_ray.models.simulated_judge import SimulatedJudge
 from dt2it_ray.rules.judge_reply import Reply, parse_reply
 from dt2it_ray.rules.rubric import WEIGHT_TOLERANCE
@@ -29,11 +32,20 @@ class JudgeSettings(Settings):
     name: str = "annotator-0"
     """The judge's name in every judgement; a simulated annotator's errors depend on it too."""
     annotator: AnnotatorSettings = AnnotatorSettings()
-    """The simulated annotator of the embedded world."""
+    """The simulated annotator of the embedded world, which judges unless there is an `engine`."""
+    engine: EngineSettings | None = None
+    """The chat model that judges."""
+    sampling: SamplingSettings = SamplingSettings(temperature=0, max_new_tokens=2048)
+    """How its replies are drawn."""
+    template: Literal["rubric-1"] = "rubric-1"
+    """What it is told. Another wording is another template."""
     attempts: int = Field(default=3, ge=1, le=10)
     """Requests per reply before it is given up (arXiv 2604.19544: 3)."""
     weight_tolerance: float = Field(default=WEIGHT_TOLERANCE, ge=0, le=0.5)
     """How far the criterion weights may sum from 1."""
+
+
+NOT_ASKED = Dropped(DropReason.REPLY_INVALID, "the judge was not asked")
 
 
 @dataclass(frozen=True)
@@ -44,44 +56,52 @@ class Asked:
     attempts: int
 
 
-def ask(
-    judge: Judge, requests: Sequence[Callable[[int], JudgeRequest]], attempts: int, weight_tolerance: float
-) -> list[Asked]:
-    """A checked reply for each request, asking again for those that are invalid. A request is made for its attempt."""
-    asked: list[Asked | None] = [None] * len(requests)
-    waiting = list(range(len(requests)))
+def ask(judge: Judge, requests: Sequence[JudgeRequest], attempts: int, weight_tolerance: float) -> list[Asked]:
+    """A checked reply for each request. An invalid one is asked for again, with what was wrong; one that did not come
+    is not, as the engine has tried already."""
+    sent, asked = list(requests), [Asked(NOT_ASKED, 0)] * len(requests)
+    waiting = list(range(len(sent)))
     for attempt in range(1, attempts + 1):
-        sent = [requests[place](attempt) for place in waiting]
-        for place, request, text in zip(waiting, sent, judge.reply(sent), strict=True):
-            asked[place] = Asked(parse_reply(text, len(request.answers), weight_tolerance), attempt)
-        waiting = [place for place in waiting if isinstance(_reply(asked[place]), Dropped)]
+        invalid = []
+        for place, text in zip(waiting, judge.reply([sent[place] for place in waiting]), strict=True):
+            came = isinstance(text, str)
+            reply = parse_reply(text, len(sent[place].answers), weight_tolerance) if came else text
+            asked[place] = Asked(reply, attempt)
+            if came and isinstance(reply, Dropped):
+                sent[place] = replace(sent[place], attempt=attempt + 1, refused=RefusedReply(text, reply.detail))
+                invalid.append(place)
+        waiting = invalid
         if not waiting:
             break
-    return [entry for entry in asked if entry is not None]
+    return asked
 
 
-def request_for(row: Mapping[str, Any], answers: Sequence[str], key: str) -> Callable[[int], JudgeRequest]:
-    """A request about some answers to a prompt row, for any attempt."""
-
-    def make(attempt: int) -> JudgeRequest:
-        return JudgeRequest(
-            key=key,
-            question=row["question"],
-            reference=row["reference"] or "",
-            language=row["language"],
-            images=tuple(image["bytes"] for image in row["images"]),
-            answers=tuple(answers),
-            attempt=attempt,
-            scene=row["scene"],
-        )
-
-    return make
+def request_for(row: Mapping[str, Any], answers: Sequence[str], key: str) -> JudgeRequest:
+    """The first request about some answers to a prompt row."""
+    return JudgeRequest(
+        key=key,
+        question=row["question"],
+        reference=row["reference"] or "",
+        language=row["language"],
+        images=tuple(image["bytes"] for image in row["images"]),
+        answers=tuple(answers),
+        attempt=1,
+        scene=row["scene"],
+    )
 
 
 def build_judging(mode: Mode, settings: JudgeSettings, place: Workplace) -> BatchFn:
     """A function from prompts with candidates to one judgement per prompt."""
-    judge = SimulatedJudge(settings.name, settings.annotator)
+    judge = open_judge(settings, place)
     return lambda batch: judge_batch(batch, judge, mode, settings)
+
+
+def open_judge(settings: JudgeSettings, place: Workplace) -> Judge:
+    """Whoever judges, ready to reply."""
+    if settings.engine is None:
+        return SimulatedJudge(settings.name, settings.annotator)
+    generator = open_generator(settings.engine, settings.sampling, place.device, place.threads)
+    return ChatJudge(settings.name, generator, settings.template)
 
 
 def judge_batch(batch: pa.Table, judge: Judge, mode: Mode, settings: JudgeSettings) -> Outcome:
@@ -137,10 +157,6 @@ def _judgement(prompt: str, judge: str, made: Sequence[tuple[Shown, Asked]]) -> 
         "assessments": assessments,
         "attempts": sum(asked.attempts for _, asked in made),
     }
-
-
-def _reply(asked: Asked | None) -> Reply | Dropped | None:
-    return asked.reply if asked is not None else None
 
 
 READS = pa.schema(

@@ -10,7 +10,13 @@ from dt2it_ray.models.response_cache import CachedReply, ResponseCache, reply_ke
 from dt2it_ray.store.files import Folder
 
 REPLY = CachedReply("三个。\n", "stop", 10, 3)
-ASKED = {"identity": {"model": "m"}, "messages": [user_turn("Q", 1)], "images": [b"picture"], "sample": 0}
+ASKED = {
+    "identity": {"model": "m"},
+    "messages": [user_turn("Q", 1)],
+    "images": [b"picture"],
+    "schema": None,
+    "sample": 0,
+}
 
 
 @pytest.mark.parametrize(
@@ -22,6 +28,7 @@ ASKED = {"identity": {"model": "m"}, "messages": [user_turn("Q", 1)], "images": 
         {"images": [b"other"]},
         {"images": [b"pict", b"ure"]},
         {"images": []},
+        {"schema": {"type": "object"}},
         {"sample": 1},
     ],
 )

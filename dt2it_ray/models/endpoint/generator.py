@@ -71,13 +71,14 @@ class EndpointGenerator:
             messages = wire_messages(request.messages, request.images)
         except BadImage as error:
             return Dropped(DropReason.IMAGE_UNDECODABLE, str(error))
-        keys = [reply_key(self._identity, request.messages, request.images, place) for place in range(request.samples)]
+        asked = (self._identity, request.messages, request.images, request.schema)
+        keys = [reply_key(*asked, place) for place in range(request.samples)]
         replies = [await asyncio.to_thread(self._cache.get, key) if self._cache else None for key in keys]
         for reply in replies:
             self._count(reply, hit=True)
         while missing := [place for place, reply in enumerate(replies) if reply is None]:
-            seed = int(content_id("sample", self._sampling.seed, request.key, missing[0])[:7], 16)
-            told = await self._client.complete(*self._body(messages, len(request.images), len(missing), seed))
+            body = self._body(request, missing)
+            told = await self._client.complete({**body, "messages": messages}, self._tokens(request, len(missing)))
             if isinstance(told, Dropped):
                 return told
             # A server may give fewer than it was asked for, and is asked again for the rest.
@@ -88,11 +89,19 @@ class EndpointGenerator:
                     await asyncio.to_thread(self._cache.put, keys[place], reply)
         return [Completion(reply.text, reply.finish_reason, reply.output_tokens) for reply in replies if reply]
 
-    def _body(self, messages: list[Message], images: int, samples: int, seed: int) -> tuple[dict[str, Any], int]:
-        body = {"messages": messages, "n": samples, "seed": seed, **sampled_by(self._sampling)}
-        characters = sum(len(part.get("text", "")) for message in messages for part in _parts(message))
-        guess = characters // CHARACTERS_PER_TOKEN + images * TOKENS_PER_IMAGE
-        return body, guess + samples * self._sampling.max_new_tokens
+    def _body(self, request: GenerationRequest, samples: Sequence[int]) -> dict[str, Any]:
+        seed = int(content_id("sample", self._sampling.seed, request.key, samples[0])[:7], 16)
+        body = {"n": len(samples), "seed": seed, **sampled_by(self._sampling)}
+        if request.schema is None or not self._settings.json_schema:
+            return body
+        schema = {"name": "reply", "strict": True, "schema": dict(request.schema)}
+        return body | {"response_format": {"type": "json_schema", "json_schema": schema}}
+
+    def _tokens(self, request: GenerationRequest, samples: int) -> int:
+        """A guess of what the request takes."""
+        characters = sum(len(part.get("text", "")) for message in request.messages for part in _parts(message))
+        prompt = characters // CHARACTERS_PER_TOKEN + len(request.images) * TOKENS_PER_IMAGE
+        return prompt + samples * self._sampling.max_new_tokens
 
     def _count(self, reply: CachedReply | None, hit: bool) -> None:
         if reply is None:

@@ -6,13 +6,16 @@ from dt2it_ray.settings import Settings
 
 
 class EndpointSettings(Settings):
-    """A model behind an OpenAI-compatible server. Only `model` and `revision` say what is answered; the rest says
-    where and how fast, and is not fingerprinted. The key stands in the environment and nowhere else."""
+    """A model behind an OpenAI-compatible server. `model`, `revision` and `json_schema` say what is answered; the rest
+    says where and how fast, and is not fingerprinted. The key stands in the environment and nowhere else."""
 
     model: str = Field(min_length=1)
     """The model's name, as the server knows it."""
     revision: str = ""
     """Tells apart what the server may serve under one name over time: a date or a commit."""
+    json_schema: bool = True
+    """Whether the server is asked to hold replies to a JSON schema (`response_format`). For servers that refuse it,
+    False: replies are checked in any case."""
     url: str = Field(default="http://127.0.0.1:8000/v1", pattern=r"^https?://[^?#@]+$", exclude=True)
     """Base URL, up to and with `/v1`. Proxies and certificates are taken from the environment (HTTPS_PROXY,
     SSL_CERT_FILE); TLS is always verified."""

@@ -190,4 +190,4 @@ def test_replies_are_kept_as_they_come(tmp_path: Path) -> None:
 
 def test_where_and_how_fast_a_server_is_asked_is_not_what_it_answers() -> None:
     told = EndpointSettings(model="m", url="https://a.b/v1", attempts=1, requests_per_minute=3).model_dump()
-    assert told == {"model": "m", "revision": ""}
+    assert told == {"model": "m", "revision": "", "json_schema": True}

@@ -1,0 +1,52 @@
+"""The form of a rubric reply, as a JSON schema for engines that can be held to one and as a pattern for all others."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from dt2it_ray.data.criteria import CRITERIA
+
+
+def reply_schema(num_answers: int) -> dict[str, Any]:
+    """JSON schema (2020-12) of the reply to a request that shows so many answers."""
+    answer = {
+        "index": {"type": "integer", "minimum": 1, "maximum": num_answers},
+        "analysis": _by_criterion({"type": "string"}),
+        "scores": _by_criterion({"type": "integer", "minimum": 0, "maximum": 10}),
+        "overall": {"type": "number"},
+    }
+    return _object(
+        {
+            "reference": {"type": "string"},
+            "weights": _by_criterion({"type": "number", "minimum": 0, "maximum": 1}),
+            "answers": {
+                "type": "array",
+                "items": _object(answer),
+                "minItems": num_answers,
+                "maxItems": num_answers,
+            },
+        }
+    )
+
+
+def reply_pattern() -> str:
+    """The same for a reader: one line of JSON with the kind of each value in place of the value."""
+    answer = {"index": 1, "analysis": _kinds("text"), "scores": _kinds("0 to 10"), "overall": "number"}
+    return json.dumps({"reference": "text", "weights": _kinds("0 to 1"), "answers": [answer]})
+
+
+def _kinds(kind: str) -> dict[str, str]:
+    return dict.fromkeys(CRITERIA, kind)
+
+
+def _by_criterion(kind: Mapping[str, Any]) -> dict[str, Any]:
+    return _object({criterion: dict(kind) for criterion in CRITERIA})
+
+
+def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(properties),
+        "additionalProperties": False,
+    }

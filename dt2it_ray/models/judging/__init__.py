@@ -1,0 +1,1 @@
+"""Judges that are chat models: what they are told, and how their replies come back."""
