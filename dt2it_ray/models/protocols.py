@@ -66,8 +66,8 @@ class JudgeRequest:
     images: tuple[bytes, ...]
     answers: tuple[str, ...]
     attempt: int
-    refused: RefusedReply | None = None
     scene: str | None = None
+    refused: RefusedReply | None = None
 
 
 class Generator(Protocol):

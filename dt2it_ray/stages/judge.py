@@ -35,8 +35,10 @@ class JudgeSettings(Settings):
     """The simulated annotator of the embedded world, which judges unless there is an `engine`."""
     engine: EngineSettings | None = None
     """The chat model that judges."""
-    sampling: SamplingSettings = SamplingSettings(temperature=0, max_new_tokens=2048)
-    """How its replies are drawn."""
+    temperature: float = Field(default=0, ge=0, le=5)
+    """Of the chat model's replies; 0 takes the likeliest tokens."""
+    max_new_tokens: int = Field(default=2048, ge=1)
+    """A reply that is longer is cut off, and then invalid."""
     template: Literal["rubric-1"] = "rubric-1"
     """What it is told. Another wording is another template."""
     attempts: int = Field(default=3, ge=1, le=10)
@@ -100,7 +102,8 @@ def open_judge(settings: JudgeSettings, place: Workplace) -> Judge:
     """Whoever judges, ready to reply."""
     if settings.engine is None:
         return SimulatedJudge(settings.name, settings.annotator)
-    generator = open_generator(settings.engine, settings.sampling, place.device, place.threads)
+    sampling = SamplingSettings(temperature=settings.temperature, max_new_tokens=settings.max_new_tokens)
+    generator = open_generator(settings.engine, sampling, place.device, place.threads)
     return ChatJudge(settings.name, generator, settings.template)
 
 

@@ -21,7 +21,7 @@ INJECTIONS = [
 
 
 def request(*answers: str, language: str = "en", refused: RefusedReply | None = None, images: int = 1) -> JudgeRequest:
-    return JudgeRequest("k", "How many?", "Three.", language, (b"x",) * images, answers, 1, refused)
+    return JudgeRequest("k", "How many?", "Three.", language, (b"x",) * images, answers, 1, refused=refused)
 
 
 def text_of(asked: JudgeRequest) -> str:
