@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from dt2it_ray.data.criteria import CRITERIA
+from dt2it_ray.data.criteria import CRITERIA, MAX_SCORE, MIN_SCORE
 
 
 def reply_schema(num_answers: int) -> dict[str, Any]:
@@ -12,7 +12,7 @@ def reply_schema(num_answers: int) -> dict[str, Any]:
     answer = {
         "index": {"type": "integer", "minimum": 1, "maximum": num_answers},
         "analysis": _by_criterion({"type": "string"}),
-        "scores": _by_criterion({"type": "integer", "minimum": 0, "maximum": 10}),
+        "scores": _by_criterion({"type": "integer", "minimum": MIN_SCORE, "maximum": MAX_SCORE}),
         "overall": {"type": "number"},
     }
     return _object(
@@ -31,7 +31,12 @@ def reply_schema(num_answers: int) -> dict[str, Any]:
 
 def reply_pattern() -> str:
     """The same for a reader: one line of JSON with the kind of each value in place of the value."""
-    answer = {"index": 1, "analysis": _kinds("text"), "scores": _kinds("0 to 10"), "overall": "number"}
+    answer = {
+        "index": 1,
+        "analysis": _kinds("text"),
+        "scores": _kinds(f"{MIN_SCORE} to {MAX_SCORE}"),
+        "overall": "number",
+    }
     return json.dumps({"reference": "text", "weights": _kinds("0 to 1"), "answers": [answer]})
 
 

@@ -1,12 +1,12 @@
 """What a training leaves to read: one line of JSON per step, the pairs that could not be used, and a summary."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dt2it_ray.data.dropped import Dropped
+from dt2it_ray.store.files import Folder
 
 TRAINING_LOG = "train.jsonl"
 SUMMARY = "summary.json"
@@ -18,7 +18,7 @@ class TrainLog:
     """Worker 0 writes the steps, every worker its own refused pairs. Lines after the step resumed from are replaced."""
 
     def __init__(self, folder: str, rank: int, first_step: int) -> None:
-        os.makedirs(folder, exist_ok=True)
+        Path(folder).mkdir(parents=True, exist_ok=True)
         self._steps = Path(folder, TRAINING_LOG) if rank == 0 else None
         self._refused = Path(folder, f"dropped-{rank}.jsonl")
         self.last: dict[str, Any] = {}
@@ -52,7 +52,7 @@ def write_summary(folder: str) -> None:
         "pairs_per_s": round(used / max(seconds, 1e-9), 1),
         **{name: sum(step[name] for step in last) / len(last) for name in ("loss", "accuracy", "margin")},
     }
-    _replace(Path(folder, SUMMARY), json.dumps(figures, indent=2))
+    Folder(folder).write(SUMMARY, json.dumps(figures, indent=2).encode())
 
 
 def read_refused_pairs(folder: str) -> list[dict[str, Any]]:
@@ -77,11 +77,4 @@ def _keep_before(path: Path, first_step: int) -> None:
         return
     whole = [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
     kept = [line for line in whole if json.loads(line)["step"] < first_step]
-    _replace(path, "".join(kept))
-
-
-def _replace(path: Path, text: str) -> None:
-    """Give a file another content at once: however the process ends, the old or the new is there."""
-    draft = path.with_name(f"{path.name}.draft")
-    draft.write_text(text, encoding="utf-8")
-    os.replace(draft, path)
+    Folder(str(path.parent)).write(path.name, "".join(kept).encode())

@@ -127,7 +127,9 @@ def _distinct(tables: Sequence[pa.Table], key: str) -> pa.Table:
     table = pa.concat_tables(tables)
     _, first = np.unique(table[key].combine_chunks().dictionary_encode().indices, return_index=True)
     # A filter goes chunk by chunk; `take` would join all images to one array, which ends at 2 GiB.
-    return table.filter(pa.array(np.isin(np.arange(table.num_rows), first)))
+    kept = np.zeros(table.num_rows, bool)
+    kept[first] = True
+    return table.filter(pa.array(kept))
 
 
 def _places(names: pa.ChunkedArray, known: pa.ChunkedArray, kind: str) -> np.ndarray:

@@ -15,6 +15,7 @@ EVALUATE = "/evaluate"
 CLOCK_TICK_S = 0.001
 """Manifests round seconds to this; a faster step counts as one tick."""
 
+JUDGED = "construct/listwise"
 SIMULATED = {
     "open/pairs": (
         "open data sets",
@@ -30,9 +31,10 @@ SIMULATED = {
         "text-to-image preferences",
         "The text-to-image preferences are rendered scenes too: no image generator, no person was asked.",
     ),
-    "construct/listwise": (
+    JUDGED: (
         "judges",
-        "The judges are simulated annotators: they read the planted scene instead of the image, with a set error rate, "
+        "Judges without an engine, among them all of doubted pairs, are simulated annotators: they read the planted "
+        "scene instead of the image, with a set error rate, "
         "position bias and share of malformed replies. What happens to their replies is real.",
     ),
     "iter-00/evaluate": (
@@ -43,8 +45,8 @@ SIMULATED = {
 }
 """What stands in for the real thing, by a step of each part: its name, and a sentence about it."""
 SMALL = (
-    "Not simulated, but small: candidates are sampled by, and reward models are trained from, a Qwen3-VL of a few "
-    "million parameters that learnt from such scenes."
+    "Not simulated, but small: reward models are trained from{and_sampled} a Qwen3-VL of a few million parameters that "
+    "learnt from such scenes."
 )
 
 
@@ -62,8 +64,8 @@ def summarise(
         "planted": _planted(iterations, manifests),
         "t2i": _t2i(run, manifests.get("t2i/sides")),
         "decisions": {name: _decisions(run, manifests[f"{name}/decisions"]) for name in iterations},
-        "simulated": _sentences(settings.backbone, manifests),
-        "simulated_parts": [name for step, (name, _) in SIMULATED.items() if step in manifests],
+        "simulated": _sentences(settings, manifests),
+        "simulated_parts": [name for step, (name, _) in SIMULATED.items() if _is_simulated(step, settings, manifests)],
     }
 
 
@@ -142,7 +144,18 @@ def _decisions(run: Folder, decisions: Manifest) -> dict[str, dict[str, int]]:
     return {action: dict(sorted(rules.items())) for action, rules in counts.items()}
 
 
-def _sentences(backbone: str, manifests: Mapping[str, Manifest]) -> list[str]:
+def _is_simulated(step: str, settings: RunSettings, manifests: Mapping[str, Manifest]) -> bool:
+    """Whether the run has this part of `SIMULATED`. Chat models may judge the candidates, but not yet doubted pairs."""
+    asked = settings.construction
+    if step == JUDGED and asked.listwise.engine and asked.pointwise.engine:
+        return any(name.endswith("/rejudge") for name in manifests)
+    return step in manifests
+
+
+def _sentences(settings: RunSettings, manifests: Mapping[str, Manifest]) -> list[str]:
     """Sentences that name what stands in for the real thing, for the parts that this run has."""
-    told = [sentence for step, (_, sentence) in SIMULATED.items() if step in manifests]
-    return [*told, SMALL] if backbone == TINY and "iter-00/train" in manifests else told
+    told = [sentence for step, (_, sentence) in SIMULATED.items() if _is_simulated(step, settings, manifests)]
+    if settings.backbone != TINY or "iter-00/train" not in manifests:
+        return told
+    sampled = settings.construction.generate.engine.kind == "transformers"
+    return [*told, SMALL.format(and_sampled=", and candidates sampled by," if sampled else "")]

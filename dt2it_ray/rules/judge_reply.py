@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dt2it_ray.data.criteria import CRITERIA
+from dt2it_ray.data.criteria import CRITERIA, MAX_SCORE, MIN_SCORE
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.schema import DropReason
 from dt2it_ray.rules.reply_json import NotOneObject, only_object
-from dt2it_ray.rules.rubric import MAX_SCORE, MIN_SCORE, WEIGHT_TOLERANCE, overall, weights_sum_to_one
+from dt2it_ray.rules.rubric import WEIGHT_TOLERANCE, overall, weights_sum_to_one
 
 ROUNDING = 0.01 + 1e-9
 """A stated overall this near to the recomputed one was rounded another way (7.125 to 7.13), not miscalculated."""

@@ -3,9 +3,6 @@
 import math
 from collections.abc import Sequence
 
-MIN_SCORE, MAX_SCORE = 0, 10
-"""Range of a criterion's score, an integer."""
-
 WEIGHT_TOLERANCE = 0.01
 """How far from 1 the sum of a judge's weights may be: two-decimal weights such as 0.33 + 0.33 + 0.33 still pass."""
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from dt2it_ray.data.dropped import Dropped, dropped_table
 from dt2it_ray.data.scenes.annotator import AnnotatorSettings
-from dt2it_ray.data.schema import CANDIDATES, JUDGEMENTS, PROMPTS, DropReason
+from dt2it_ray.data.schema import CANDIDATES, JUDGEMENTS, PROMPTS
 from dt2it_ray.models.engines import EngineSettings, open_generator
 from dt2it_ray.models.judging.chat_judge import ChatJudge
 from dt2it_ray.models.model_settings import SamplingSettings
@@ -47,9 +47,6 @@ class JudgeSettings(Settings):
     """How far the criterion weights may sum from 1."""
 
 
-NOT_ASKED = Dropped(DropReason.REPLY_INVALID, "the judge was not asked")
-
-
 @dataclass(frozen=True)
 class Asked:
     """A valid reply with the number of attempts it took, or why there is none."""
@@ -61,7 +58,7 @@ class Asked:
 def ask(judge: Judge, requests: Sequence[JudgeRequest], attempts: int, weight_tolerance: float) -> list[Asked]:
     """A checked reply for each request. An invalid one is asked for again, with what was wrong; one that did not come
     is not, as the engine has tried already."""
-    sent, asked = list(requests), [Asked(NOT_ASKED, 0)] * len(requests)
+    sent, asked = list(requests), dict[int, Asked]()
     waiting = list(range(len(sent)))
     for attempt in range(1, attempts + 1):
         invalid = []
@@ -75,7 +72,7 @@ def ask(judge: Judge, requests: Sequence[JudgeRequest], attempts: int, weight_to
         waiting = invalid
         if not waiting:
             break
-    return asked
+    return [asked[place] for place in range(len(sent))]
 
 
 def request_for(row: Mapping[str, Any], answers: Sequence[str], key: str) -> JudgeRequest:

@@ -70,6 +70,18 @@ def test_only_the_tiny_model_is_called_small(tmp_path: Path, backbone: str, smal
     assert any("few million parameters" in sentence for sentence in told["simulated"]) == small
 
 
+@pytest.mark.parametrize(("iterations", "simulated"), [(0, False), (1, True)])
+def test_judges_that_are_chat_models_are_not_called_simulated(tmp_path: Path, iterations: int, simulated: bool) -> None:
+    fake = whole_run(str(tmp_path), iterations=iterations)
+    engine = {"engine": {"kind": "endpoint", "endpoint": {"model": "m"}}}
+    asked = {"generate": engine, "listwise": engine, "pointwise": engine}
+    settings = RunSettings.model_validate({"name": "demo", "construction": asked})
+    told = summarise(fake.run, settings, read_run(fake.run).manifests, 1, 1)
+    assert ("judges" in told["simulated_parts"]) == simulated
+    assert any("annotators" in sentence for sentence in told["simulated"]) == simulated
+    assert not any("sampled by" in sentence for sentence in told["simulated"])
+
+
 def test_a_step_faster_than_the_clock_still_has_a_rate(tmp_path: Path) -> None:
     fake = FakeRun(str(tmp_path))
     add_pool(fake)

@@ -65,7 +65,7 @@ class EndpointClient:
                 response = await self._http.post("chat/completions", json={"model": self._settings.model, **body})
         except TimeoutError:
             return Trouble(f"no whole answer within {self._settings.timeout_s:g} s")
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             return Trouble(f"{type(error).__name__}: {error}")
         # Servers quote keys that they refuse; nothing that is kept or shown may.
         content = response.content.replace(self._key.encode(), b"(key)") if self._key else response.content

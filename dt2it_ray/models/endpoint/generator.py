@@ -40,7 +40,7 @@ class EndpointGenerator:
         self, settings: EndpointSettings, sampling: SamplingSettings, cache: ResponseCache | None = None
     ) -> None:
         self._settings, self._sampling, self._cache = settings, sampling, cache
-        self._identity = {**settings.model_dump(), "sampling": sampled_by(sampling)}
+        self._identity = {**settings.model_dump(), "sampling": sampled_by(sampling), "seed": sampling.seed}
         self._runner = asyncio.Runner()
         self._client = EndpointClient(settings)
         self.usage = Usage()

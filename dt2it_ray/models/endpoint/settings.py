@@ -34,6 +34,6 @@ class EndpointSettings(Settings):
     longest_wait_s: float = Field(default=60, ge=0, exclude=True)
     """Between two tries, however long the server asks to wait."""
     input_price: float = Field(default=0, ge=0, exclude=True)
-    """Of a million tokens of prompts, in any currency, to report what was spent and saved."""
+    """Of a million tokens of prompts, in any currency. A worker counts its costs; no report shows them yet."""
     output_price: float = Field(default=0, ge=0, exclude=True)
     """Of a million tokens of answers."""

@@ -8,7 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 Fault = str
-"""`ok`, a status such as `429`, `garbage`, `half` (a body that breaks off), `silence` or `gone` (no answer at all)."""
+"""`ok`, a status such as `429`, `garbage`, `encoding` (not the one it announces), `half` (a body that breaks off),
+`silence` or `gone` (no answer at all)."""
 GIVE_UP_S = 30
 
 
@@ -74,6 +75,8 @@ def chat_server(fault: Callable[[int], Fault] = lambda _: "ok", most_choices: in
             if fault.isdecimal():
                 content = b'{"error": {"message": "no, ' + (self.headers["authorization"] or "").encode() + b'"}}'
                 self.send_header("Retry-After", "0")
+            if fault == "encoding":
+                self.send_header("Content-Encoding", "gzip")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content[: len(content) // 2] if fault == "half" else content)

@@ -83,7 +83,7 @@ def test_an_image_of_no_kind_drops_its_request_only() -> None:
     assert len(texts(good)) == 2
 
 
-@pytest.mark.parametrize("fault", ["429", "500", "503", "garbage", "half", "silence", "gone"])
+@pytest.mark.parametrize("fault", ["429", "500", "503", "garbage", "encoding", "half", "silence", "gone"])
 def test_a_fault_that_passes_costs_a_try(fault: str) -> None:
     with chat_server(lambda number: fault if number < 2 else "ok") as server, generator(server) as endpoint:
         [made] = endpoint.generate([request("a")])
@@ -91,7 +91,7 @@ def test_a_fault_that_passes_costs_a_try(fault: str) -> None:
     assert len(server.bodies) == 3
 
 
-@pytest.mark.parametrize("fault", ["429", "500", "garbage", "half", "silence", "gone"])
+@pytest.mark.parametrize("fault", ["429", "500", "garbage", "encoding", "half", "silence", "gone"])
 def test_a_fault_that_stays_drops_the_request_with_what_came(fault: str) -> None:
     with chat_server(lambda _: fault) as server, generator(server, attempts=3, timeout_s=0.3) as endpoint:
         [made] = endpoint.generate([request("a")])
@@ -171,7 +171,12 @@ def test_what_the_cache_has_is_not_asked_again_and_what_changed_is(tmp_path: Pat
             [more] = endpoint.generate([request("a", samples=4)])
             assert texts(more)[:2] == texts(first)
             assert server.bodies[-1]["n"] == 2
-        for changed in ({"model": "other"}, {"revision": "2"}, {"sampling": SamplingSettings(temperature=0.5)}):
+        for changed in (
+            {"model": "other"},
+            {"revision": "2"},
+            {"sampling": SamplingSettings(temperature=0.5)},
+            {"sampling": SamplingSettings(seed=1)},
+        ):
             asked = len(server.bodies)
             with generator(server, cache, **changed) as endpoint:
                 endpoint.generate([request("a", samples=2)])

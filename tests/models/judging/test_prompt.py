@@ -49,6 +49,7 @@ def test_without_a_reference_none_is_spoken_of() -> None:
     asked = JudgeRequest("k", "How many?", "", "en", (), ("A",), 1)
     text = text_of(asked)
     assert "may be wrong" not in text
+    assert "picture" not in text
     assert materials(text) == {"question": "How many?", "answer 1": "A"}
 
 
