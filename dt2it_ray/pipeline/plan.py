@@ -3,17 +3,14 @@
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.backbones import Backbone
+from dt2it_ray.pipeline.construct_plan import plan_construction
 from dt2it_ray.pipeline.run_settings import RunSettings
 from dt2it_ray.settings import Settings
-from dt2it_ray.stages import construct, curate, evaluate, judge, labels, rejudge, score, t2i, train, world
+from dt2it_ray.stages import curate, evaluate, labels, rejudge, score, t2i, train, world
 from dt2it_ray.stages.stage import PART_ROWS, MapStage, NoSettings, Placement, Stage, Step, TrainStage
-
-AnsweredT = TypeVar("AnsweredT", construct.GenerateSettings, judge.JudgeSettings)
-"""Settings of a step that asks an engine."""
 
 RAW = "raw_baseline"
 
@@ -105,43 +102,21 @@ def plan_iteration(settings: RunSettings, backbone: Backbone, iteration: int) ->
     return tuple(planner.steps)
 
 
-def _with_backbone(settings: AnsweredT, backbone: Backbone) -> AnsweredT:
-    """The settings with the checkpoint that answers; a server has its own, a simulated annotator none."""
-    if settings.engine is None or settings.engine.kind != "transformers":
-        return settings
-    return settings.model_copy(update={"engine": settings.engine.model_copy(update={"backbone": backbone})})
-
-
 def _plan_base(planner: Planner) -> Base:
     settings = planner.settings
     made = world.plan_world(planner.add, settings.world)
-    asked = settings.construction
-    generate = _with_backbone(asked.generate, planner.backbone)
-    candidates = planner.add("construct/generate", construct.GENERATE, generate, {"rows": made.distill})
-    judged = {"rows": made.distill, "candidates": candidates}
-    listwise = planner.add(
-        "construct/listwise", judge.LISTWISE, _with_backbone(asked.listwise, planner.backbone), judged
-    )
-    pointwise = planner.add(
-        "construct/pointwise", judge.POINTWISE, _with_backbone(asked.pointwise, planner.backbone), judged
-    )
-    constructed = planner.add(
-        "construct/pairs",
-        construct.FORM_PAIRS,
-        asked.pairs,
-        {"listwise": listwise, "pointwise": pointwise, "rows": made.distill},
-    )
+    constructed = plan_construction(planner.add, settings.construction, planner.backbone, made.distill)
     sound = planner.add("t2i/sound", t2i.CHECK, NoSettings(), {"rows": made.t2i})
     sides = planner.add("t2i/sides", t2i.ASSIGN_SIDES, settings.t2i, {"rows": sound})
     t2i_rows = planner.add("t2i/prompts", t2i.REFORMULATE, NoSettings(), {"rows": made.t2i, "sides": sides})
     return Base(
         rows={
             "rows/construct": made.distill,
-            "answers/construct": candidates,
+            "answers/construct": constructed.candidates,
             "rows/t2i": t2i_rows,
             "rows/open": made.open,
         },
-        constructed=constructed,
+        constructed=constructed.pairs,
         t2i=planner.add("t2i/pairs", labels.LABELS, NoSettings(), {"rows": t2i_rows}),
         pool_rows=made.open,
         pool=planner.add("open/pairs", labels.LABELS, NoSettings(), {"rows": made.open}),
