@@ -27,7 +27,12 @@ class Outcome:
 
 
 class BatchFn(Protocol):
-    """Transform one batch. Must not depend on batch boundaries or on the order of rows."""
+    """Transform one batch. Must not depend on batch boundaries or on the order of rows.
+
+    `Outcome.metrics` of batches are finite numbers; their sums over all batches of the step stand in its manifest,
+    those of batches that an interrupted run had finished included. A function may have a method `close()`, which its
+    worker calls once, when no more batches come: see `EngineFn`.
+    """
 
     def __call__(self, batch: pa.Table) -> Outcome: ...
 
