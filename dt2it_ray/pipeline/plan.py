@@ -1,43 +1,17 @@
 """Which steps a run has and what each one reads: a pure function of the settings, so that a plan can be shown."""
 
-import difflib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.backbones import Backbone
 from dt2it_ray.pipeline.construct_plan import plan_construction
+from dt2it_ray.pipeline.planner import Planner, refuse_misplaced
 from dt2it_ray.pipeline.run_settings import RunSettings
-from dt2it_ray.settings import Settings
 from dt2it_ray.stages import curate, evaluate, labels, rejudge, score, t2i, train, world
-from dt2it_ray.stages.stage import PART_ROWS, MapStage, NoSettings, Placement, Stage, Step, TrainStage
+from dt2it_ray.stages.stage import NoSettings, Step
 
 RAW = "raw_baseline"
-
-
-@dataclass
-class Planner:
-    """Collects steps in order. A step's placement comes from the settings, by stage name."""
-
-    settings: RunSettings
-    backbone: Backbone
-    steps: list[Step] = field(default_factory=list)
-
-    def add(
-        self, name: str, stage: Stage, settings: Settings, inputs: Mapping[str, Step], part_rows: int = PART_ROWS
-    ) -> Step:
-        """Append a step and return it, so that later steps can read it."""
-        training = self.settings.training
-        step = Step(
-            name=name,
-            stage=stage,
-            settings=settings,
-            inputs=inputs,
-            placement=training if isinstance(stage, TrainStage) else self.settings.placement_of(stage.name),
-            part_rows=part_rows,
-        )
-        self.steps.append(step)
-        return step
 
 
 @dataclass(frozen=True)
@@ -66,31 +40,6 @@ def plan_run(settings: RunSettings, backbone: Backbone) -> tuple[Step, ...]:
     return steps
 
 
-def refuse_misplaced(settings: RunSettings, steps: Sequence[Step]) -> None:
-    """Raises ConfigError if steps cannot be where the settings place them, before any of them costs anything."""
-    _refuse_unknown_stages(settings.placement, steps)
-    _refuse_trainings_in_storage(settings.root, steps)
-
-
-def _refuse_trainings_in_storage(root: str, steps: Sequence[Step]) -> None:
-    """Raises ConfigError if a step trains and the runs are not in a folder of a file system."""
-    training = next((step.name for step in steps if isinstance(step.stage, TrainStage)), None)
-    if training and "://" in root:
-        raise ConfigError(
-            f"root={root}: {training} and every other training needs a folder that all workers mount, not a URI. "
-            "Give one (root=/shared/runs), and copy the finished run to where it shall be kept."
-        )
-
-
-def _refuse_unknown_stages(placement: Mapping[str, Placement], steps: Sequence[Step]) -> None:
-    """Raises ConfigError if a placement is given for a stage that the plan does not have."""
-    stages = sorted({"default", *(step.stage.name for step in steps if isinstance(step.stage, MapStage))})
-    for name in placement:
-        if name not in stages:
-            near = difflib.get_close_matches(name, stages, n=1, cutoff=0.0)[0]
-            raise ConfigError(f"placement.{name}: no stage is called {name!r}; did you mean {near!r}? {stages}")
-
-
 def plan_iteration(settings: RunSettings, backbone: Backbone, iteration: int) -> tuple[Step, ...]:
     """The steps of one iteration; iteration 0 makes the trusted pairs, the base model and the raw-data baseline."""
     planner = Planner(settings, backbone)
@@ -102,7 +51,7 @@ def plan_iteration(settings: RunSettings, backbone: Backbone, iteration: int) ->
     return tuple(planner.steps)
 
 
-def _plan_base(planner: Planner) -> Base:
+def _plan_base(planner: Planner[RunSettings]) -> Base:
     settings = planner.settings
     made = world.plan_world(planner.add, settings.world)
     constructed = plan_construction(planner.add, settings.construction, planner.backbone, made.distill)
@@ -124,7 +73,7 @@ def _plan_base(planner: Planner) -> Base:
     )
 
 
-def _plan_start(planner: Planner, base: Base) -> Step:
+def _plan_start(planner: Planner[RunSettings], base: Base) -> Step:
     if planner.settings.raw_baseline:
         raw = _plan_merge(planner, f"{RAW}/pairs", base, {"pairs/open": base.pool})
         _plan_model(planner, RAW, base, raw, seed=0)
@@ -132,7 +81,7 @@ def _plan_start(planner: Planner, base: Base) -> Step:
     return _plan_model(planner, iteration_name(0), base, trusted, seed=0)
 
 
-def _plan_curation(planner: Planner, base: Base, before: Step, iteration: int) -> Step:
+def _plan_curation(planner: Planner[RunSettings], base: Base, before: Step, iteration: int) -> Step:
     """Vote and flip, train the consistency model, re-judge what it doubts, merge, retrain (METHOD of the paper)."""
     settings, here = planner.settings.curate, iteration_name(iteration)
     voters = [before]
@@ -174,12 +123,12 @@ def _required_votes(settings: curate.CurateSettings) -> curate.DecideSettings:
     return settings.decide.model_copy(update={"required_votes": required})
 
 
-def _plan_merge(planner: Planner, name: str, base: Base, noisy: Mapping[str, Step]) -> Step:
+def _plan_merge(planner: Planner[RunSettings], name: str, base: Base, noisy: Mapping[str, Step]) -> Step:
     inputs = {"pairs/construct": base.constructed, "pairs/t2i": base.t2i, **noisy}
     return planner.add(name, curate.MERGE, NoSettings(), inputs)
 
 
-def _plan_train(planner: Planner, model: str, base: Base, pairs: Step, seed: int) -> Step:
+def _plan_train(planner: Planner[RunSettings], model: str, base: Base, pairs: Step, seed: int) -> Step:
     how = planner.settings.train
     settings = train.FitSettings(backbone=planner.backbone, train=how.model_copy(update={"seed": how.seed + seed}))
     sources = {name.removeprefix("pairs/") for name in pairs.inputs}
@@ -187,11 +136,11 @@ def _plan_train(planner: Planner, model: str, base: Base, pairs: Step, seed: int
     return planner.add(f"{model}/train", train.TRAIN, settings, {"pairs": pairs, **rows})
 
 
-def _plan_score(planner: Planner, name: str, rows: Step, model: Step) -> Step:
+def _plan_score(planner: Planner[RunSettings], name: str, rows: Step, model: Step) -> Step:
     return planner.add(name, score.SCORE, planner.settings.score, {"rows": rows, "model": model})
 
 
-def _plan_model(planner: Planner, model: str, base: Base, pairs: Step, seed: int) -> Step:
+def _plan_model(planner: Planner[RunSettings], model: str, base: Base, pairs: Step, seed: int) -> Step:
     """Train a model and measure it on the benchmarks."""
     trained = _plan_train(planner, model, base, pairs, seed)
     scores = _plan_score(planner, f"{model}/score-benchmarks", base.benchmarks, trained)

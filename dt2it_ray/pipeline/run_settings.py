@@ -15,16 +15,33 @@ from dt2it_ray.stages.t2i import SideSettings
 from dt2it_ray.stages.world import WorldSettings
 
 
-class RunSettings(Settings):
-    """A run of the whole loop.
-
-    `root`, `name`, `placement`, `training` and `max_concurrent_steps` bear no identity; all else does, by step.
-    """
+class PlacedSettings(Settings):
+    """Where a run is kept and where its steps run. Nothing here bears identity."""
 
     root: str = "runs"
     """Folder under which runs are kept, on a disk that all machines of the run mount."""
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """The run's folder under `root`. The same name resumes."""
+    placement: dict[str, Placement] = Field(default_factory=dict)
+    """Where map steps run, by stage name (`score`, `generate`, ...); `default` for stages not named."""
+    training: TrainPlacement = TrainPlacement()
+    """Where reward models are trained."""
+    max_concurrent_steps: int = Field(default=1, ge=1)
+    """Steps that do not read each other (the voters, the baseline) run at the same time, up to this many, as far as
+    the machines have room for them."""
+
+    def folder(self) -> str:
+        """Path or URI of the run."""
+        return f"{self.root.rstrip('/')}/{self.name}" if "://" in self.root else os.path.join(self.root, self.name)
+
+    def placement_of(self, stage: str) -> Placement:
+        """Where steps of this stage run."""
+        return self.placement.get(stage) or self.placement.get("default") or Placement()
+
+
+class RunSettings(PlacedSettings):
+    """A run of the whole loop. All that is set here bears identity, by step."""
+
     iterations: int = Field(default=2, ge=0, le=99)
     """Rounds of curation after the base model. The paper reports 2."""
     raw_baseline: bool = True
@@ -45,18 +62,3 @@ class RunSettings(Settings):
     """How noisy pairs are voted on, flipped, re-judged and merged."""
     evaluate: EvaluateSettings = EvaluateSettings()
     """How benchmark figures are computed."""
-    placement: dict[str, Placement] = Field(default_factory=dict)
-    """Where map steps run, by stage name (`score`, `generate`, ...); `default` for stages not named."""
-    training: TrainPlacement = TrainPlacement()
-    """Where reward models are trained."""
-    max_concurrent_steps: int = Field(default=1, ge=1)
-    """Steps that do not read each other (the voters, the baseline) run at the same time, up to this many, as far as
-    the machines have room for them."""
-
-    def folder(self) -> str:
-        """Path or URI of the run."""
-        return f"{self.root.rstrip('/')}/{self.name}" if "://" in self.root else os.path.join(self.root, self.name)
-
-    def placement_of(self, stage: str) -> Placement:
-        """Where steps of this stage run."""
-        return self.placement.get(stage) or self.placement.get("default") or Placement()

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from dt2it_ray.errors import ConfigError
-from dt2it_ray.pipeline.driver import run_loop, told_of
+from dt2it_ray.pipeline.drive import told_of
+from dt2it_ray.pipeline.driver import run_loop
 from dt2it_ray.pipeline.run_settings import RunSettings
 from dt2it_ray.store.manifest import Counts, Manifest
 
