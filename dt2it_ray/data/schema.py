@@ -60,8 +60,28 @@ T2I_ROWS = pa.schema(
 SIDES = pa.schema([("prompt_id", pa.string()), ("source", pa.string()), ("chosen_first", pa.bool_())])
 """Whether a reformulated text-to-image row shows its preferred image first."""
 
-CANDIDATES = pa.schema([("prompt_id", pa.string()), ("answers", pa.list_(ANSWER)), ("samples", pa.int64())])
-"""Distinct answers sampled for a prompt; `samples` counts the draws, duplicates included."""
+CANDIDATES = pa.schema(
+    [
+        ("prompt_id", pa.string()),
+        ("answers", pa.list_(ANSWER)),
+        ("origins", pa.list_(pa.string())),
+        ("samples", pa.int64()),
+    ]
+)
+"""Distinct answers to a prompt; `samples` counts the draws, duplicates included. `origins` runs beside `answers` and
+says who wrote each: `model:NAME`, `reference` (the data's own), or `degraded:KIND` (made worse on purpose)."""
+
+ANSWER_FACTS = pa.schema(
+    [
+        ("answer_id", pa.string()),
+        ("prompt_id", pa.string()),
+        ("characters", pa.int64()),
+        ("origin", pa.string()),
+        ("duplicate_of", pa.string()),
+    ]
+)
+"""What pair forming knows of an answer besides its scores. `duplicate_of` names the answer of the same prompt that it
+nearly equals and that stays in its place; null where there is none."""
 
 ASSESSMENT = pa.struct(
     [

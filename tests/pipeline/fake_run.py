@@ -142,7 +142,15 @@ def add_start(fake: FakeRun) -> None:
     """Trusted pairs: three constructed ones of two prompts, two text-to-image ones."""
     prompts = [prompt("distill-0", "distill"), prompt("distill-1", "distill")]
     fake.add("distill/rows", "scenes", {}, prompts, PROMPTS)
-    answers = [{"prompt_id": p["prompt_id"], "answers": p["answers"], "samples": 4} for p in prompts]
+    answers = [
+        {
+            "prompt_id": p["prompt_id"],
+            "answers": p["answers"],
+            "origins": ["model:toy"] * len(p["answers"]),
+            "samples": 4,
+        }
+        for p in prompts
+    ]
     refused = [Dropped(DropReason.TOO_FEW_ANSWERS, "4 samples gave 1 <b>answer</b>").row("distill-2")]
     fake.add("construct/generate", "generate", {"rows": "distill/rows"}, answers, CANDIDATES, refused)
     judged = {"rows": "distill/rows", "candidates": "construct/generate"}

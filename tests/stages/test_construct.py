@@ -22,13 +22,13 @@ from tests.stages.rows import ToyGenerator, ToyJudge, prompt_row
 def test_equal_samples_are_one_answer_and_a_prompt_with_fewer_than_two_is_dropped() -> None:
     batch = pa.Table.from_pylist([prompt_row(name) for name in ("p", "q", "broken")], schema=GENERATE.reads)
     generator = ToyGenerator({"p": ["red", " blue\n", "red", "red"], "q": ["same", "same ", "", "same"]})
-    outcome = generate_batch(batch, generator, 4)
+    outcome = generate_batch(batch, generator, GenerateSettings(samples=4), "model:toy")
     (row,) = outcome.rows.to_pylist()
     assert {answer["answer_id"]: answer["text"] for answer in row["answers"]} == {
         answer_id("p", "red"): "red",
         answer_id("p", "blue"): "blue",
     }
-    assert row["samples"] == 4
+    assert (row["samples"], row["origins"]) == (4, ["model:toy", "model:toy"])
     reasons = dict(zip(outcome.dropped["key"].to_pylist(), outcome.dropped["reason"].to_pylist(), strict=True))
     assert reasons == {"q": "too_few_answers", "broken": "image_undecodable"}
 
