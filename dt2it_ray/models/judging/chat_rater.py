@@ -1,0 +1,31 @@
+"""A rater that is a chat model behind any engine."""
+
+from collections.abc import Sequence
+
+from dt2it_ray.data.dropped import Dropped
+from dt2it_ray.data.rating_form import rating_schema
+from dt2it_ray.models.judging.rating_prompt import rating_messages
+from dt2it_ray.models.protocols import GenerationRequest, Generator, JudgeRequest
+
+
+class ChatRater:
+    """Implements `Judge` with granular ratings. What the model replies is text to be checked, not to be trusted."""
+
+    def __init__(self, name: str, generator: Generator, template: str) -> None:
+        self.name = name
+        self._generator, self._template = generator, template
+
+    def reply(self, requests: Sequence[JudgeRequest]) -> list[str | Dropped]:
+        """One reply per request, or why the engine has none."""
+        asked = [
+            GenerationRequest(
+                key=f"{self.name} {request.key} {request.attempt}",
+                messages=rating_messages(request, self._template),
+                images=request.images,
+                samples=1,
+                schema=rating_schema(len(request.answers)),
+            )
+            for request in requests
+        ]
+        made = self._generator.generate(asked)
+        return [one if isinstance(one, Dropped) else one[0].text for one in made]

@@ -1,0 +1,36 @@
+"""What a chat model is told that rates answers: a template file, with all that is rated set apart as material."""
+
+import functools
+import importlib.resources
+
+import jinja2
+
+from dt2it_ray.data.chat import Message, user_turn
+from dt2it_ray.data.ids import content_id
+from dt2it_ray.data.rating_form import rating_pattern
+from dt2it_ray.models.judging.prompt import AGAIN, CODE_LENGTH
+from dt2it_ray.models.protocols import JudgeRequest
+
+
+def rating_messages(request: JudgeRequest, template: str) -> tuple[Message, ...]:
+    """The conversation that asks for a rating; after a refused one, that reply and what was wrong with it too."""
+    text = _template(template, request.language).render(
+        images=len(request.images),
+        question=request.question,
+        reference=request.reference,
+        answers=request.answers,
+        code=content_id("marks", request.question, request.reference, *request.answers)[:CODE_LENGTH],
+        form=rating_pattern(),
+    )
+    asked = user_turn(text, len(request.images))
+    if request.refused is None:
+        return (asked,)
+    again = AGAIN[request.language].format(trouble=request.refused.trouble)
+    return asked, {"role": "assistant", "content": request.refused.text}, {"role": "user", "content": again}
+
+
+@functools.cache
+def _template(name: str, language: str) -> jinja2.Template:
+    folder = importlib.resources.files("dt2it_ray.models.judging") / "templates"
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string((folder / f"{name}.{language}.txt").read_text(encoding="utf-8"))
