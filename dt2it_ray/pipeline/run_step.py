@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 
+from dt2it_ray.data.schema import DropReason
 from dt2it_ray.engine.telemetry import Reporter
 from dt2it_ray.errors import StageFailed, StoreError
 from dt2it_ray.pipeline.map_step import Made, do_map
@@ -73,7 +74,9 @@ def _input(source: Step, run: Folder) -> Manifest:
 
 def _refuse_too_many_dropped(step: Step, run: Folder, counts: Counts) -> None:
     limit = step.placement.max_dropped
-    if counts.rows_in and counts.dropped > limit * counts.rows_in:
+    # That several pairs have one prompt is no fault of their data set.
+    faults = counts.dropped - counts.reasons.get(DropReason.PROMPT_REPEATED, 0)
+    if counts.rows_in and faults > limit * counts.rows_in:
         raise StageFailed(
             f"step {step.name} dropped {counts.dropped} of {counts.rows_in} rows ({dict(counts.reasons)}), more than "
             f"max_dropped={limit}. The refused rows are in {data_folder(run, step).path(DROPPED)}. Mend them, or "

@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from dt2it_ray.data.schema import DECISIONS, DOUBTED, PAIRS, SCORES, VOTES
+from dt2it_ray.rules.by_prompt import group_by_prompt
 from dt2it_ray.rules.decisions import decide, pairs_to_rejudge, planted_precision, planted_recall, training_pairs
 from dt2it_ray.rules.flips import VOTED, Normalisation, vote_and_flip, voted_pairs
 from dt2it_ray.settings import Settings
@@ -62,13 +63,7 @@ def take_voted(tables: Mapping[str, pa.Table], settings: NoSettings) -> Outcome:
 def select_doubted(tables: Mapping[str, pa.Table], settings: NoSettings) -> Outcome:
     """The pairs that the checking model does not confirm, by prompt."""
     doubted = pairs_to_rejudge(tables["flips"], tables["scores"])
-    pairs = pa.StructArray.from_arrays([doubted[name].combine_chunks() for name in PAIR_NAMES], names=list(PAIR_NAMES))
-    flat = pa.table({"prompt_id": doubted["prompt_id"], "pairs": pairs}).to_pylist()
-    by_prompt: dict[str, list[dict[str, str]]] = {}
-    for row in sorted(flat, key=lambda row: (row["prompt_id"], row["pairs"]["pair_id"])):
-        by_prompt.setdefault(row["prompt_id"], []).append(row["pairs"])
-    rows = [{"prompt_id": prompt, "pairs": pairs} for prompt, pairs in by_prompt.items()]
-    return Outcome(pa.Table.from_pylist(rows, schema=DOUBTED), metrics={"pairs": doubted.num_rows})
+    return Outcome(group_by_prompt(doubted, DOUBTED), metrics={"pairs": doubted.num_rows})
 
 
 def settle(tables: Mapping[str, pa.Table], settings: DecideSettings) -> Outcome:
@@ -77,7 +72,8 @@ def settle(tables: Mapping[str, pa.Table], settings: DecideSettings) -> Outcome:
     The plan has filled in `required_votes`.
     """
     assert settings.required_votes is not None
-    decisions = decide(tables["flips"], tables["scores"], tables["votes"], settings.required_votes)
+    votes = pa.concat_tables([tables[name] for name in sorted(tables) if name.startswith("votes/")])
+    decisions = decide(tables["flips"], tables["scores"], votes, settings.required_votes)
     planted = {"recall": planted_recall(decisions), "precision": planted_precision(decisions)}
     return Outcome(
         decisions,
@@ -99,7 +95,6 @@ def _counts(column: pa.ChunkedArray) -> dict[str, int]:
     return {entry["values"]: entry["counts"] for entry in pc.value_counts(column).to_pylist()}
 
 
-PAIR_NAMES = ("pair_id", "chosen_id", "rejected_id")
 NARROW_SCORES = pa.schema([SCORES.field("answer_id"), SCORES.field("score")])
 FLIP = GatherStage(
     name="flips", version=2, reads={"pairs": PAIRS, "scores/*": NARROW_SCORES}, writes=VOTED, decide=flip
@@ -114,7 +109,7 @@ DECIDE = GatherStage(
     reads={
         "flips": VOTED,
         "scores": NARROW_SCORES,
-        "votes": pa.schema([VOTES.field(name) for name in VOTES.names if name != "evidence"]),
+        "votes/*": pa.schema([VOTES.field(name) for name in VOTES.names if name != "evidence"]),
     },
     writes=DECISIONS,
     decide=settle,

@@ -97,6 +97,13 @@ class Folder:
         except OSError as error:
             raise StoreError(f"cannot read {self.path(name)}: {error}") from None
 
+    def stream(self, name: str) -> pa.NativeFile:
+        """A file to be read piece by piece. Raises StoreError when it cannot be opened."""
+        try:
+            return self._filesystem.open_input_file(self._inside(name))
+        except OSError as error:
+            raise StoreError(f"cannot read {self.path(name)}: {error}") from None
+
     def write(self, name: str, content: bytes) -> None:
         """Write a whole file at once: readers see the old content or the new, never a part."""
         with self.replacing(name) as stream:

@@ -1,6 +1,6 @@
 """Which file operations a format needs of the folder it is written to or read from."""
 
-from typing import Protocol
+from typing import IO, Protocol
 
 from dt2it_ray.errors import InputError, StoreError
 
@@ -13,6 +13,8 @@ class Files(Protocol):
     def names(self, name: str = "", recursive: bool = False) -> list[str]: ...
 
     def read(self, name: str) -> bytes: ...
+
+    def stream(self, name: str) -> IO[bytes]: ...
 
     def write(self, name: str, content: bytes) -> None: ...
 

@@ -65,9 +65,7 @@ def read_batches(
             try:
                 rows.append(_row(benchmark, record, _parsed(record, parse), taken))
             except RowRefused as refusal:
-                detail = f"{record.file} row {record.number}, {refusal.where}: {refusal.problem}"
-                key = f"{record.file}:{record.number}"
-                dropped.append(Dropped(refusal.reason, detail, _evidence(record.fields)).row(key))
+                dropped.append(refused_row(record, refusal))
         yield ReadBatch(pa.Table.from_pylist(rows, schema=BENCHMARK_ROWS), dropped_table(dropped))
 
 
@@ -108,6 +106,12 @@ def _row(benchmark: str, record: Record, pair: ReleasedPair, taken: set[str]) ->
         "item": pair.item,
         "group": pair.item,
     }
+
+
+def refused_row(record: Record, refusal: RowRefused) -> dict[str, str]:
+    """The row of a `dropped` table for a record: where it stands, what is wrong, and its fields."""
+    detail = f"{record.file} row {record.number}, {refusal.where}: {refusal.problem}"
+    return Dropped(refusal.reason, detail, _evidence(record.fields)).row(f"{record.file}:{record.number}")
 
 
 def _evidence(fields: Any) -> str:

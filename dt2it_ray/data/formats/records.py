@@ -1,0 +1,89 @@
+"""How the raw records of an outside file are read one by one: JSON lines, a JSON list, or Parquet, by its name."""
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dt2it_ray.data.formats.files import Files
+from dt2it_ray.data.formats.read_batch import Record
+from dt2it_ray.errors import InputError
+
+KINDS = (".jsonl", ".ndjson", ".json", ".parquet")
+ROWS_AT_ONCE = 256
+CHARACTERS_AT_ONCE = 1 << 20
+_DECODER = json.JSONDecoder()
+
+
+def read_records(folder: Files, name: str) -> Iterator[Record]:
+    """The records of one file in its order, numbered from 1. A line that is no JSON is a record whose fields are text.
+
+    Raises:
+        InputError: the file cannot be read, is of another kind, or is no list of records.
+    """
+    suffix = f".{name.rpartition('.')[2].lower()}"
+    if suffix not in KINDS:
+        raise InputError(f"{folder.path(name)}: files of rows end in one of {', '.join(KINDS)}")
+    read = {".json": _read_list, ".parquet": _read_parquet}.get(suffix, _read_lines)
+    try:
+        with folder.stream(name) as stream:
+            for number, fields in enumerate(read(stream, folder.path(name)), 1):
+                yield Record(name, number, fields)
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+        raise InputError(f"cannot read {folder.path(name)}: {str(error).splitlines()[0]}") from None
+
+
+def _read_lines(stream: Any, where: str) -> Iterator[Any]:
+    for line in io.BufferedReader(stream):
+        if line.strip():
+            yield _parsed(line.decode(errors="replace"))
+
+
+def _parsed(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return line
+
+
+def _read_parquet(stream: Any, where: str) -> Iterator[Any]:
+    for batch in pq.ParquetFile(stream).iter_batches(ROWS_AT_ONCE):
+        yield from batch.to_pylist()
+
+
+def _read_list(stream: Any, where: str) -> Iterator[Any]:
+    """The elements of a JSON list, of which only some are in memory at a time."""
+    text = io.TextIOWrapper(io.BufferedReader(stream), encoding="utf-8-sig")
+    left = text.read(CHARACTERS_AT_ONCE).lstrip()
+    if not left.startswith("["):
+        raise InputError(f"{where} holds no JSON list of records; name a file of one record per line .jsonl")
+    left, number = left[1:], 0
+    while True:
+        more = text.read(CHARACTERS_AT_ONCE)
+        left, place = left + more, 0
+        while (found := _next_element(left, place, ended=not more)) is not None:
+            element, place = found
+            number += 1
+            yield element
+        left = left[place:].lstrip(" \t\r\n,")
+        if left.startswith("]"):
+            return
+        if not more:
+            raise InputError(f"{where} is cut off or damaged behind record {number}: {left[:60]!r}")
+
+
+def _next_element(text: str, place: int, ended: bool) -> tuple[Any, int] | None:
+    """The element that starts at `place`, behind commas and blanks, and where it ends; None if it is not all there."""
+    while place < len(text) and text[place] in " \t\r\n,":
+        place += 1
+    if place == len(text) or text[place] == "]":
+        return None
+    try:
+        element, end = _DECODER.raw_decode(text, place)
+    except ValueError:
+        return None
+    # A number that ends where the text ends may go on in what is not read yet.
+    return (element, end) if ended or end < len(text) else None

@@ -1,0 +1,123 @@
+"""How pairs are constructed for a data set of one's own: from a file of questions, or of pairs, to a file of pairs."""
+
+import hashlib
+import os
+from pathlib import PurePosixPath
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from dt2it_ray.errors import ConfigError
+from dt2it_ray.models.backbones import find_backbone
+from dt2it_ray.pipeline.construct_plan import plan_construction
+from dt2it_ray.pipeline.drive import LOCK_FILE, Made, as_json, drive
+from dt2it_ray.pipeline.planner import Planner, refuse_misplaced
+from dt2it_ray.pipeline.preference_files import check_output, write_dropped, write_preferences
+from dt2it_ray.pipeline.run_record import SUMMARY_FILE
+from dt2it_ray.pipeline.run_settings import PlacedSettings
+from dt2it_ray.stages import outside, preferences
+from dt2it_ray.stages.construct import ConstructSettings
+from dt2it_ray.stages.stage import NoSettings, Step
+from dt2it_ray.store.files import Folder
+
+OUTPUT_STEP = "output/preferences"
+BLOCK_BYTES = 1 << 20
+
+
+class ConstructRunSettings(PlacedSettings):
+    """One construction: what is read, who answers, who judges, which pairs are formed, and what is written."""
+
+    name: str = Field(default="construct", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """The run's folder under `root`, where every step is kept. The same name resumes."""
+    input: str
+    """File of rows: JSONL, a JSON list, or Parquet; flat rows, LLaMA-Factory's, or PROMPTS columns."""
+    image_root: str = ""
+    """Folder that paths of images are relative to. Empty: that of the input."""
+    source: str = ""
+    """The data set's name in every pair. Empty: the input's name without its ending."""
+    output: str
+    """File of pairs: `.json`, `.jsonl` or `.parquet`."""
+    to: Literal["llama_factory", "flat"] = "llama_factory"
+    """Rows of a JSON output."""
+    backbone: str = "tiny"
+    """The checkpoint that answers where an engine is `transformers`: `tiny` (shipped) or a folder."""
+    construction: ConstructSettings = ConstructSettings()
+    """How debiased pairs are made."""
+
+    @model_validator(mode="after")
+    def _names_its_source(self) -> "ConstructRunSettings":
+        check_output(self.output)
+        return self
+
+
+def plan_construct(settings: ConstructRunSettings) -> tuple[Step, ...]:
+    """The steps of a construction, each after the steps it reads.
+
+    Raises:
+        ConfigError: the input or the backbone is not there, or a step cannot be where it is placed.
+    """
+    planner = Planner(settings, find_backbone(settings.backbone))
+    file = _outside_file(settings)
+    loaded = planner.add("input/load", outside.LOAD_PROMPTS, file, {})
+    root = outside.ImageRoot(folder=settings.image_root or file.folder)
+    rows = planner.add("input/rows", outside.OPEN_IMAGES, root, {"rows": loaded})
+    made = plan_construction(planner.add, settings.construction, planner.backbone, rows)
+    grouped = planner.add("output/by_prompt", preferences.GROUP_PAIRS, NoSettings(), {"pairs": made.pairs})
+    beside = {"rows": rows, "candidates": made.candidates, "pairs": grouped}
+    planner.add(OUTPUT_STEP, preferences.WRITE_PREFERENCES, NoSettings(), beside)
+    refuse_misplaced(settings, planner.steps)
+    return tuple(planner.steps)
+
+
+def run_construction(settings: ConstructRunSettings) -> dict[str, Any]:
+    """Do what is not done yet, write the output, and return what it came to.
+
+    Raises:
+        ConfigError: see `plan_construct`.
+        StepChanged: a finished step would be made differently now.
+        StageFailed, StoreError, InputError: a step failed; the same call resumes behind what is sealed.
+    """
+    steps = plan_construct(settings)
+    run = Folder(settings.folder())
+    with run.held(LOCK_FILE):
+        driven = drive(steps, run, settings, settings.max_concurrent_steps)
+        manifests = driven.manifests
+        summary = {
+            "pairs": write_preferences(run, manifests[OUTPUT_STEP], settings.output, settings.to),
+            "dropped": write_dropped(run, manifests, settings.output),
+            "wall_s": round(driven.wall_s, 1),
+            "peak_rss_mib": round(driven.peak_mib),
+            "steps": _told_steps(manifests),
+        }
+        run.write(SUMMARY_FILE, as_json(summary))
+    return summary
+
+
+def _told_steps(manifests: Made) -> dict[str, Any]:
+    """Rows in, out and dropped by reason, and the figures of every step."""
+    return {
+        name: {
+            "rows_in": manifest.counts.rows_in,
+            "rows_out": manifest.counts.rows_out,
+            "dropped": dict(manifest.counts.reasons),
+            **({"figures": manifest.metrics} if manifest.metrics else {}),
+        }
+        for name, manifest in manifests.items()
+    }
+
+
+def _outside_file(settings: ConstructRunSettings) -> outside.OutsideFile:
+    path = settings.input if "://" in settings.input else os.path.abspath(settings.input)
+    folder, _, name = path.rpartition("/")
+    source = settings.source or PurePosixPath(name).stem
+    return outside.OutsideFile(folder=folder, name=name, sha256=_sha256(Folder(folder), name), source=source)
+
+
+def _sha256(folder: Folder, name: str) -> str:
+    if not folder.exists(name):
+        raise ConfigError(f"input={folder.path(name)}: there is no such file")
+    digest = hashlib.sha256()
+    with folder.stream(name) as stream:
+        while block := stream.read(BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
