@@ -122,7 +122,7 @@ def _mean_values(flat: pa.Table) -> pa.Table:
 def _draw_one(fits: NDArray[np.bool_], group: NDArray[np.intp], answers: Sequence[str], key: str) -> NDArray[np.intp]:
     """For each group the place of one of its answers that fit, -1 if none does."""
     places = np.flatnonzero(fits)
-    hashes = np.array([content_id("granular", key, answers[place]) for place in places], dtype=f"S{ID_LENGTH}")
+    hashes = np.array([content_id("granular", key, answers[place]) for place in places.tolist()], dtype=f"S{ID_LENGTH}")
     ordered = places[np.lexsort((hashes, group[places]))]
     groups, first = np.unique(group[ordered], return_index=True)
     drawn = np.full(int(group.max()) + 1 if len(group) else 0, -1)
