@@ -142,6 +142,28 @@ CHOICES = pa.schema(
 """What follows from the ratings of a prompt: its best answer, and the one rejected for it with the gap between their
 qualities. These two are null where no answer is far enough below the best."""
 
+EXAMPLE = pa.struct(
+    [
+        ("set", pa.string()),
+        ("question", pa.string()),
+        ("answer", pa.string()),
+        ("rejected", pa.string()),
+        ("margin", pa.float64()),
+    ]
+)
+"""What a training set takes from a prompt: the question as that set asks it, an answer, and where the set prefers
+answers the rejected one with the gap between their qualities."""
+
+TEACHINGS = pa.schema(
+    [
+        ("prompt_id", pa.string()),
+        ("source", pa.string()),
+        ("images", pa.list_(IMAGE)),
+        ("examples", pa.list_(EXAMPLE)),
+    ]
+)
+"""All examples that follow from a rated prompt, with its images once. An image that has a path has no bytes."""
+
 VOTES = pa.schema(
     [
         ("vote_id", pa.string()),
