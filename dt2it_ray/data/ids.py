@@ -9,12 +9,17 @@ ID_LENGTH = 20
 
 def content_id(*parts: str | bytes | int) -> str:
     """A name made of the parts' content and their boundaries; the same parts always give the same name."""
+    return content_digest(*parts).hexdigest()
+
+
+def content_digest(*parts: str | bytes | int) -> hashlib.blake2b:
+    """The digest behind `content_id`, which a caller with many last parts may copy and go on with."""
     digest = hashlib.blake2b(digest_size=ID_LENGTH // 2)
     for part in parts:
         encoded = part if isinstance(part, bytes) else str(part).encode()
         digest.update(struct.pack("<Q", len(encoded)))
         digest.update(encoded)
-    return digest.hexdigest()
+    return digest
 
 
 def prompt_id(images: list[bytes], question: str) -> str:

@@ -1,10 +1,50 @@
 """Which rows show the preferred image first, so that position carries no label (arXiv 2604.19544)."""
 
-import collections
+from __future__ import annotations
 
-import pyarrow as pa
+import struct
+from collections import defaultdict
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from dt2it_ray.data.ids import content_id
+import numpy as np
+
+from dt2it_ray.data.ids import content_digest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DRAW_BYTES = 8
+"""Of a draw, big-endian: two of ten million keys share one with a chance of 3 in a million."""
+
+
+def drawer(seed: int, group: str) -> Callable[[bytes], bytes]:
+    """A function from a row's key to its draw, by content alone; another seed or group gives other draws."""
+    start = content_digest("first", seed, group)
+    pack = struct.Struct("<Q").pack
+
+    def draw(key: bytes) -> bytes:
+        digest = start.copy()
+        digest.update(pack(len(key)) + key)
+        return digest.digest()[:DRAW_BYTES]
+
+    return draw
+
+
+def first_half(draws: bytes) -> np.ndarray:
+    """Per row, whether its preferred image comes first: true for the floor(n / 2) of the n rows with the least draws.
+
+    `draws` are those of all rows of one data set, one after the other. Rows that share a draw are taken in their order:
+    copies of one row may be told apart by nothing else, and swapping copies changes no row.
+    """
+    numbers = np.frombuffer(draws, ">u8").astype(np.uint64)
+    half = len(numbers) // 2
+    if not half:
+        return np.zeros(len(numbers), bool)
+    cut = np.partition(numbers, half - 1)[half - 1]
+    first = numbers < cut
+    first[np.flatnonzero(numbers == cut)[: half - int(first.sum())]] = True
+    return first
 
 
 def assign_first(
@@ -15,11 +55,14 @@ def assign_first(
     Rows of a group are ordered by a hash of seed, group and key, and the first half is taken: the order of rows does
     not matter. Keys must be unique inside their group.
     """
-    drawn = collections.defaultdict(list)
-    for row, (key, group) in enumerate(zip(keys.to_pylist(), groups.to_pylist(), strict=True)):
-        drawn[group].append((content_id("first", seed, group, key), row))
-    first = [False] * len(keys)
-    for members in drawn.values():
-        for _, row in sorted(members)[: len(members) // 2]:
-            first[row] = True
+    import pyarrow as pa
+
+    members = defaultdict(list)
+    for row, group in enumerate(groups.to_pylist()):
+        members[group].append(row)
+    named = keys.to_pylist()
+    first = np.zeros(len(named), bool)
+    for group, rows in members.items():
+        draw = drawer(seed, group)
+        first[rows] = first_half(b"".join(draw(named[row].encode()) for row in rows))
     return pa.array(first, pa.bool_())

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
-from dt2it_ray.data.formats import BENCHMARK_FORMATS
+from dt2it_ray.data.formats.benchmarks import BENCHMARK_FORMATS
 from dt2it_ray.data.scenes.held_out import benchmark_row
 from dt2it_ray.data.scenes.open_sets import open_row
 from dt2it_ray.data.scenes.prompts import distill_row

@@ -1,6 +1,6 @@
 import pytest
 
-from dt2it_ray.data.formats import BENCHMARK_FORMATS
+from dt2it_ray.data.formats.benchmarks import BENCHMARK_FORMATS
 from dt2it_ray.rules.benchmarks import CATEGORY_RULES, WITH_ACC_PLUS
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from dt2it_ray.data import ids
-from dt2it_ray.data.formats import BENCHMARK_FORMATS
+from dt2it_ray.data.formats.benchmarks import BENCHMARK_FORMATS
 from dt2it_ray.data.schema import BENCHMARK_ROWS, DROPPED
 from dt2it_ray.errors import InputError
 from dt2it_ray.store.files import Folder
