@@ -56,6 +56,26 @@ def plan(config: Config, overrides: Overrides = None) -> None:
 
 
 @app.command()
+def construct(
+    input: Annotated[str, typer.Option("--input", help="Rows to construct for: JSONL, a JSON list, or Parquet.")] = "",
+    output: Annotated[str, typer.Option("--output", help="File of pairs: .json, .jsonl or .parquet.")] = "",
+    to: Annotated[str, typer.Option("--to", help="Rows of a JSON output: llama_factory or flat.")] = "",
+    config: Annotated[str, typer.Option("--config", help="YAML file, e.g. jobs/configs/construct.yaml.")] = "",
+    overrides: Overrides = None,
+) -> None:
+    """Construct debiased pairs for the questions of a file; rows that cannot be used go to OUTPUT.dropped.jsonl."""
+    from dt2it_ray.pipeline.construct_run import ConstructRunSettings, run_construction
+    from dt2it_ray.settings import load_settings
+
+    named = {"input": input, "output": output, "to": to}
+    given = [f"{key}={json.dumps(value)}" for key, value in named.items() if value]
+    settings = load_settings(ConstructRunSettings, config or None, [*given, *(overrides or ())])
+    summary = run_construction(settings)
+    typer.echo(f"{summary['pairs']:,} pairs in {settings.output}; {summary['dropped']:,} rows refused")
+    typer.echo(f"Figures: {os.path.join(settings.folder(), 'summary.json')}")
+
+
+@app.command()
 def explain(pair_id: str, run: Annotated[str, typer.Option("--run", help="The run's folder.")] = "runs/demo") -> None:
     """Print the whole history of one pair: source, scores, judgements, votes, decisions."""
     from dt2it_ray.pipeline.lineage import explain_pair

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ KINDS = (".jsonl", ".ndjson", ".json", ".parquet")
 ROWS_AT_ONCE = 256
 CHARACTERS_AT_ONCE = 1 << 20
 _DECODER = json.JSONDecoder()
+_DELIMITED = re.compile(r"\s*[,\]]")
 
 
 def read_records(folder: Files, name: str) -> Iterator[Record]:
@@ -85,5 +87,5 @@ def _next_element(text: str, place: int, ended: bool) -> tuple[Any, int] | None:
         element, end = _DECODER.raw_decode(text, place)
     except ValueError:
         return None
-    # A number that ends where the text ends may go on in what is not read yet.
-    return (element, end) if ended or end < len(text) else None
+    # Of a number, more digits may stand in what is not read yet.
+    return (element, end) if ended or _DELIMITED.match(text, end) else None
