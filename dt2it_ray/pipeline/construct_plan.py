@@ -1,14 +1,16 @@
 """Which steps make debiased pairs of prompts: candidates of one model, the judges, the pairs that they agree on."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from dt2it_ray.models.backbones import Backbone
 from dt2it_ray.stages import construct, judge
-from dt2it_ray.stages.stage import Step
+from dt2it_ray.stages.judges import JudgeSettings, JudgingSettings
+from dt2it_ray.stages.stage import MapStage, Step
 from dt2it_ray.stages.world import AddStep
 
-AnsweredT = TypeVar("AnsweredT", construct.GenerateSettings, judge.JudgeSettings)
+AnsweredT = TypeVar("AnsweredT", construct.GenerateSettings, JudgeSettings)
 """Settings of a step that asks an engine."""
 
 
@@ -29,10 +31,25 @@ def plan_construction(
         "construct/generate", construct.GENERATE, with_backbone(settings.generate, backbone), {"rows": rows}
     )
     judged = {"rows": rows, "candidates": candidates}
-    listwise = add("construct/listwise", judge.LISTWISE, with_backbone(settings.listwise, backbone), judged)
-    pointwise = add("construct/pointwise", judge.POINTWISE, with_backbone(settings.pointwise, backbone), judged)
-    agreed = {"listwise": listwise, "pointwise": pointwise, "rows": rows}
+    orders = settings.listwise.orders
+    listwise = [
+        JudgingSettings(judge=with_backbone(each, backbone), orders=orders) for each in settings.listwise.judges
+    ]
+    pointwise = [JudgingSettings(judge=with_backbone(each, backbone)) for each in settings.pointwise.judges]
+    agreed = {
+        **plan_panel(add, judge.LISTWISE, listwise, judged),
+        **plan_panel(add, judge.POINTWISE, pointwise, judged),
+        "rows": rows,
+    }
     return Constructed(candidates, add("construct/pairs", construct.FORM_PAIRS, settings.pairs, agreed))
+
+
+def plan_panel(
+    add: AddStep, stage: MapStage, panel: Sequence[JudgingSettings], judged: Mapping[str, Step]
+) -> dict[str, Step]:
+    """Add one step per judge, which may have an engine and a place of its own; by the input names of who reads them."""
+    names = [f"{stage.name}/{member.judge.name}" for member in panel]
+    return {name: add(f"construct/{name}", stage, member, judged) for name, member in zip(names, panel, strict=True)}
 
 
 def with_backbone(settings: AnsweredT, backbone: Backbone) -> AnsweredT:

@@ -86,7 +86,7 @@ def find_pair(record: RunRecord, prefix: str) -> Pair:
 
 def _prompt_and_texts(record: RunRecord, origin: str, prompt: str) -> tuple[dict | None, dict[str, str]]:
     source = record.source_of(origin, "rows")
-    candidates = record.source_of("construct/listwise", "candidates") if origin == "construct/pairs" else source
+    candidates = _candidates(record) if origin == "construct/pairs" else source
     if source is None or candidates is None:
         return None, {}
     prompts = rows_where(record.run, source, "prompt_id", [prompt], PROMPT_COLUMNS)
@@ -95,16 +95,32 @@ def _prompt_and_texts(record: RunRecord, origin: str, prompt: str) -> tuple[dict
     return (prompts[0] if prompts else None), texts
 
 
+def _candidates(record: RunRecord) -> Manifest | None:
+    """The answers that the listwise judges saw."""
+    judges = (entry["step"] for entry in record.plan if entry["step"].startswith("construct/listwise/"))
+    return next((record.source_of(step, "candidates") for step in judges), None)
+
+
 def judgement_lines(record: RunRecord, pair: Pair) -> list[str]:
-    """What the listwise and the pointwise judge said of both answers of a constructed pair."""
+    """What the listwise and the pointwise judges said of both answers of a constructed pair."""
     lines = ["judgements"]
     for name in ("listwise", "pointwise"):
-        judged = record.manifests.get(f"construct/{name}")
-        for row in rows_where(record.run, judged, "prompt_id", [pair.prompt_id]) if judged else ():
-            overall = {entry["answer_id"]: entry["overall"] for entry in row["assessments"]}
-            told = ", ".join(f"{pair.letter(a)} {overall[a]:.2f}" for a in (pair.better, pair.worse) if a in overall)
-            lines.append(f"  {name:<20} {row['judge']}: {told}")
+        for judged in _steps_under(record, f"construct/{name}/"):
+            for row in rows_where(record.run, judged, "prompt_id", [pair.prompt_id]):
+                lines.append(f"  {name:<20} {_judgement_words(row, pair)}")
     return lines
+
+
+def _steps_under(record: RunRecord, folder: str) -> list[Manifest]:
+    """The finished steps of a panel, in the order of the plan."""
+    return [manifest for step, manifest in record.manifests.items() if step.startswith(folder)]
+
+
+def _judgement_words(row: Mapping[str, Any], pair: Pair) -> str:
+    overall = {entry["answer_id"]: f"{entry['overall']:.2f}" for entry in row["assessments"]}
+    told = ", ".join(f"{pair.letter(answer)} {overall.get(answer, 'lost')}" for answer in (pair.better, pair.worse))
+    faults = f" (faults: {', '.join(row['faults'])})" if row["faults"] else ""
+    return f"{row['judge']}{' in the second order' if row['shown'] else ''}: {told}{faults}"
 
 
 def iteration_lines(record: RunRecord, iteration: str, pair: Pair) -> Lines:
@@ -142,8 +158,8 @@ def _score_words(record: RunRecord, scores: Manifest, pair: Pair) -> str:
 
 def _vote_lines(record: RunRecord, iteration: str, pair: Pair) -> Lines:
     """One line per vote, told by letter: a verdict refers to the direction in which the judges were given the pair."""
-    votes, doubted = record.manifests.get(f"{iteration}/rejudge"), record.manifests.get(f"{iteration}/doubted")
-    if votes is None or doubted is None:
+    votes, doubted = _steps_under(record, f"{iteration}/rejudge/"), record.manifests.get(f"{iteration}/doubted")
+    if not votes or doubted is None:
         return
     given = [
         entry["chosen_id"]
@@ -156,14 +172,15 @@ def _vote_lines(record: RunRecord, iteration: str, pair: Pair) -> Lines:
         return
     chosen, rejected = (pair.letter(given[0]), "B" if pair.letter(given[0]) == "A" else "A")
     words = {"chosen": f"{chosen} is better", "rejected": f"{rejected} is better", "tie": "a tie"}
-    cast = rows_where(record.run, votes, "pair_id", [pair.pair_id])
+    cast = [vote for made in votes for vote in rows_where(record.run, made, "pair_id", [pair.pair_id])]
     for vote in sorted(cast, key=lambda vote: (vote["judge"], vote["swapped"])):
         first = rejected if vote["swapped"] else chosen
-        said = words.get(vote["verdict"]) or f"invalid: {vote['evidence']}"
+        said = words.get(vote["verdict"]) or f"invalid: {vote['evidence'].splitlines()[0]}"
         attempts = f" after {vote['attempts']} attempts" if vote["attempts"] > 1 else ""
         yield vote["judge"], f"{first} shown first: {said}{attempts}"
-    for refusal in refusals_of(record.run, votes, [pair.prompt_id]):
-        yield "judges", f"refused: {refusal['reason']}, {refusal['detail']}"
+    for made in votes:
+        for refusal in refusals_of(record.run, made, [pair.prompt_id]):
+            yield made.step.rpartition("/")[2], f"refused: {refusal['reason']}, {refusal['detail']}"
 
 
 def _signed(strength: float | None) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.backbones import Backbone
-from dt2it_ray.pipeline.construct_plan import plan_construction
+from dt2it_ray.pipeline.construct_plan import plan_construction, with_backbone
 from dt2it_ray.pipeline.planner import Planner, refuse_misplaced
 from dt2it_ray.pipeline.run_settings import RunSettings
 from dt2it_ray.stages import curate, evaluate, labels, rejudge, score, t2i, train, world
@@ -97,15 +97,22 @@ def _plan_curation(planner: Planner[RunSettings], base: Base, before: Step, iter
     checker = _plan_train(planner, f"{here}/consistency", base, step_1, seed=0)
     check = _plan_score(planner, f"{here}/score-consistency", base.pool_rows, checker)
     doubted = planner.add(f"{here}/doubted", curate.SELECT_DOUBTED, NoSettings(), {"flips": flips, "scores": check})
-    votes = planner.add(
-        f"{here}/rejudge", rejudge.REJUDGE, settings.rejudge, {"rows": base.pool_rows, "doubted": doubted}
-    )
+    votes = _plan_votes(planner, here, {"rows": base.pool_rows, "doubted": doubted})
     decisions = planner.add(
-        f"{here}/decisions", curate.DECIDE, _required_votes(settings), {"flips": flips, "scores": check, "votes": votes}
+        f"{here}/decisions", curate.DECIDE, _required_votes(settings), {"flips": flips, "scores": check, **votes}
     )
     survivors = planner.add(f"{here}/survivors", curate.SURVIVE, NoSettings(), {"decisions": decisions})
     merged = _plan_merge(planner, f"{here}/pairs", base, {"pairs/open": survivors})
     return _plan_model(planner, here, base, merged, seed=0)
+
+
+def _plan_votes(planner: Planner[RunSettings], here: str, doubted: Mapping[str, Step]) -> dict[str, Step]:
+    """One step per judge of doubted pairs, by the input names of the decision."""
+    judges = [with_backbone(judge, planner.backbone) for judge in planner.settings.curate.rejudge.judges]
+    return {
+        f"votes/{judge.name}": planner.add(f"{here}/rejudge/{judge.name}", rejudge.REJUDGE, judge, doubted)
+        for judge in judges
+    }
 
 
 def _required_votes(settings: curate.CurateSettings) -> curate.DecideSettings:
@@ -114,12 +121,11 @@ def _required_votes(settings: curate.CurateSettings) -> curate.DecideSettings:
     Raises:
         ConfigError: more votes are required than there can be, which would drop every doubted pair.
     """
-    most = 2 * settings.rejudge.judges
+    judges = len(settings.rejudge.judges)
+    most = 2 * judges
     required = settings.decide.required_votes or most
     if required > most:
-        raise ConfigError(
-            f"curate.decide.required_votes={required}: {settings.rejudge.judges} judges give {most} votes"
-        )
+        raise ConfigError(f"curate.decide.required_votes={required}: {judges} judges give {most} votes")
     return settings.decide.model_copy(update={"required_votes": required})
 
 

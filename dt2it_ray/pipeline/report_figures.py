@@ -35,8 +35,8 @@ def construction_of(record: RunRecord) -> Construction | None:
         model="iter-00",
         prompts=_counts(record, "construct/generate", "rows_in"),
         answered=_counts(record, "construct/generate", "rows_out"),
-        listwise=_counts(record, "construct/listwise", "rows_out"),
-        pointwise=_counts(record, "construct/pointwise", "rows_out"),
+        listwise=_judged(record, "listwise"),
+        pointwise=_judged(record, "pointwise"),
         compared=sum(outcomes) if outcomes else None,
         agreed=told.get("agreed"),
         pairs=_counts(record, "construct/pairs", "rows_out"),
@@ -122,6 +122,12 @@ def _fates(decisions: pa.Table) -> dict[str, int]:
     counted = decisions.group_by("action").aggregate([([], "count_all")]).to_pylist()
     rows = {row["action"]: row["count_all"] for row in counted}
     return {str(action): rows.get(action, 0) for action in Action}
+
+
+def _judged(record: RunRecord, mode: str) -> int | None:
+    """Prompts that went on from the judge of a panel that lost fewest."""
+    panel = [manifest.counts for step, manifest in record.manifests.items() if step.startswith(f"construct/{mode}/")]
+    return max((counts.rows_in - counts.dropped for counts in panel), default=None)
 
 
 def _counts(record: RunRecord, step: str, field: str) -> int | None:

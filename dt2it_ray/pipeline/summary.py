@@ -15,7 +15,8 @@ EVALUATE = "/evaluate"
 CLOCK_TICK_S = 0.001
 """Manifests round seconds to this; a faster step counts as one tick."""
 
-JUDGED = "construct/listwise"
+JUDGED = "judges"
+"""Stands for the steps of all panels."""
 SIMULATED = {
     "open/pairs": (
         "open data sets",
@@ -33,9 +34,8 @@ SIMULATED = {
     ),
     JUDGED: (
         "judges",
-        "Judges without an engine, among them all of doubted pairs, are simulated annotators: they read the planted "
-        "scene instead of the image, with a set error rate, "
-        "position bias and share of malformed replies. What happens to their replies is real.",
+        "Judges without an engine are simulated annotators: they read the planted scene instead of the image, with a "
+        "set error rate, position bias and share of malformed replies. What happens to their replies is real.",
     ),
     "iter-00/evaluate": (
         "benchmarks",
@@ -145,11 +145,19 @@ def _decisions(run: Folder, decisions: Manifest) -> dict[str, dict[str, int]]:
 
 
 def _is_simulated(step: str, settings: RunSettings, manifests: Mapping[str, Manifest]) -> bool:
-    """Whether the run has this part of `SIMULATED`. Chat models may judge the candidates, but not yet doubted pairs."""
-    asked = settings.construction
-    if step == JUDGED and asked.listwise.engine and asked.pointwise.engine:
-        return any(name.endswith("/rejudge") for name in manifests)
-    return step in manifests
+    """Whether the run has this part of `SIMULATED`."""
+    return _has_simulated_judge(settings, manifests) if step == JUDGED else step in manifests
+
+
+def _has_simulated_judge(settings: RunSettings, manifests: Mapping[str, Manifest]) -> bool:
+    """Whether a judge without an engine judged candidates or doubted pairs."""
+    panels = {
+        "listwise": settings.construction.listwise.judges,
+        "pointwise": settings.construction.pointwise.judges,
+        "rejudge": settings.curate.rejudge.judges,
+    }
+    simulated = [f"/{mode}/{judge.name}" for mode, panel in panels.items() for judge in panel if judge.engine is None]
+    return any(step.endswith(name) for step in manifests for name in simulated)
 
 
 def _sentences(settings: RunSettings, manifests: Mapping[str, Manifest]) -> list[str]:

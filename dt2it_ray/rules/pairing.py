@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from dt2it_ray.data.ids import pair_id
 from dt2it_ray.data.schema import PAIRS
 from dt2it_ray.errors import StageFailed
+from dt2it_ray.rules.order_consistency import agree_in_both_orders
 
 MEAN_DECIMALS = 6
 """Means of overall scores, which have two decimals, are compared at this many."""
@@ -25,12 +26,15 @@ class Pairing:
     counts: Mapping[str, int]
 
 
-def form_pairs(listwise: pa.Table, pointwise: pa.Table, sources: pa.Table, max_pairs: int = 0) -> Pairing:
+def form_pairs(
+    listwise: pa.Table, pointwise: pa.Table, sources: pa.Table, max_pairs: int = 0, both_orders: bool = False
+) -> Pairing:
     """Every two answers of a prompt that both judges order alike and strictly, the better one as chosen.
 
     `listwise` and `pointwise` have the columns of JUDGEMENTS; several judgements of one answer are averaged. `sources`
     has `prompt_id` and `source`. Strength is the mean of the two judges' gaps between overall scores. With `max_pairs`
     above 0 a prompt gives at most that many pairs, drawn by pair id, which is a content hash: weak and strong alike.
+    With `both_orders` no listwise judge may turn a pair in one of the orders that it saw.
 
     Raises:
         StageFailed: a judged prompt is not in `sources`.
@@ -40,12 +44,15 @@ def form_pairs(listwise: pa.Table, pointwise: pa.Table, sources: pa.Table, max_p
     gaps = [overall[first] - overall[second] for overall in (both["listwise"].to_numpy(), both["pointwise"].to_numpy())]
     tied = (gaps[0] == 0) | (gaps[1] == 0)
     agreed = ~tied & (np.sign(gaps[0]) == np.sign(gaps[1]))
+    turned = agreed & ~agree_in_both_orders(listwise, both, first, second) if both_orders else np.zeros_like(agreed)
+    agreed &= ~turned
     counts = {
         "prompts": len(pc.unique(both["prompt_id"])),
         "answers": both.num_rows,
         "answers_judged_once": unmatched,
         "agreed": int(agreed.sum()),
-        "disagreed": int((~tied & ~agreed).sum()),
+        "disagreed": int((~tied & ~agreed & ~turned).sum()),
+        **({"order_turned": int(turned.sum())} if both_orders else {}),
         "tied": int(tied.sum()),
     }
     better = np.where(gaps[0] > 0, first, second)[agreed]

@@ -1,9 +1,10 @@
 """How debiased pairs are made: candidates from one model, two judges, pairs where both agree (arXiv 2604.19544)."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import pyarrow as pa
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dt2it_ray.data.chat import user_turn
 from dt2it_ray.data.dropped import Dropped, dropped_table
@@ -15,7 +16,7 @@ from dt2it_ray.models.protocols import GenerationRequest, Generator
 from dt2it_ray.rules.pairing import form_pairs
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.engine_fn import EngineFn
-from dt2it_ray.stages.judge import JudgeSettings
+from dt2it_ray.stages.judges import ListwiseSettings, PointwiseSettings
 from dt2it_ray.stages.stage import BatchFn, GatherStage, MapStage, Outcome, Workplace
 
 
@@ -35,15 +36,24 @@ class PairSettings(Settings):
 
     max_pairs: int = Field(default=0, ge=0)
     """Most pairs of one prompt, drawn without regard to their strength; 0 keeps all (arXiv 2604.19544)."""
+    order_consistency: Literal["mean", "strict"] = "mean"
+    """What a listwise judge that saw two orders must say: `mean` averages them, `strict` wants the same direction in
+    both of every judge."""
 
 
 class ConstructSettings(Settings):
     """The four steps of the construction of debiased pairs."""
 
     generate: GenerateSettings = GenerateSettings()
-    listwise: JudgeSettings = JudgeSettings()
-    pointwise: JudgeSettings = JudgeSettings()
+    listwise: ListwiseSettings = ListwiseSettings()
+    pointwise: PointwiseSettings = PointwiseSettings()
     pairs: PairSettings = PairSettings()
+
+    @model_validator(mode="after")
+    def _has_two_orders_to_compare(self) -> "ConstructSettings":
+        if self.pairs.order_consistency == "strict" and self.listwise.orders == 1:
+            raise ValueError("pairs.order_consistency: strict compares two orders; set listwise.orders: 2 too")
+        return self
 
 
 def build_generation(settings: GenerateSettings, place: Workplace) -> BatchFn:
@@ -98,17 +108,24 @@ GENERATE = MapStage(
 
 def pair_candidates(tables: Mapping[str, pa.Table], settings: PairSettings) -> Outcome:
     """Pairs of answers whose order both judges agree on, with the mean gap of their overall scores as strength."""
-    made = form_pairs(tables["listwise"], tables["pointwise"], tables["rows"], settings.max_pairs)
+    listwise, pointwise = (judgements_of(tables, mode) for mode in ("listwise", "pointwise"))
+    both_orders = settings.order_consistency == "strict"
+    made = form_pairs(listwise, pointwise, tables["rows"], settings.max_pairs, both_orders)
     return Outcome(made.pairs, metrics=made.counts)
 
 
-JUDGED = pa.schema([JUDGEMENTS.field("prompt_id"), JUDGEMENTS.field("assessments")])
+def judgements_of(tables: Mapping[str, pa.Table], mode: str) -> pa.Table:
+    """The judgements of all judges of a panel, whose inputs are named `MODE/JUDGE`."""
+    return pa.concat_tables([tables[name] for name in sorted(tables) if name.startswith(f"{mode}/")])
+
+
+JUDGED = pa.schema([JUDGEMENTS.field(name) for name in ("prompt_id", "judge", "shown", "assessments")])
 FORM_PAIRS = GatherStage(
     name="pairs",
-    version=1,
+    version=2,
     reads={
-        "listwise": JUDGED,
-        "pointwise": JUDGED,
+        "listwise/*": JUDGED,
+        "pointwise/*": JUDGED,
         "rows": pa.schema([PROMPTS.field("prompt_id"), PROMPTS.field("source")]),
     },
     writes=PAIRS,

@@ -1,162 +1,120 @@
 """How answers are judged: replies of any judge become checked judgements, listwise or one answer at a time."""
 
 import functools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import pyarrow as pa
-from pydantic import Field
 
 from dt2it_ray.data.dropped import Dropped, dropped_table
-from dt2it_ray.data.scenes.annotator import AnnotatorSettings
+from dt2it_ray.data.ids import content_id
 from dt2it_ray.data.schema import CANDIDATES, JUDGEMENTS, PROMPTS
-from dt2it_ray.models.engines import EngineSettings, open_generator
-from dt2it_ray.models.judging.chat_judge import ChatJudge
-from dt2it_ray.models.model_settings import SamplingSettings
-from dt2it_ray.models.protocols import Judge, JudgeRequest, RefusedReply
-from dt2it_ray.models.simulated_judge import SimulatedJudge
-from dt2it_ray.rules.judge_reply import Reply, parse_reply
-from dt2it_ray.rules.rubric import WEIGHT_TOLERANCE
+from dt2it_ray.models.protocols import Judge
+from dt2it_ray.rules.judge_reply import Reply
 from dt2it_ray.rules.shown_order import shown_order
-from dt2it_ray.settings import Settings
+from dt2it_ray.stages.ask import Asked, ask, asking_figures, request_for
+from dt2it_ray.stages.engine_fn import EngineFn
+from dt2it_ray.stages.judges import JudgeSettings, JudgingSettings, open_judge
 from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Workplace
 
 Mode = Literal["listwise", "pointwise"]
 """All answers of a prompt in one reply, or one reply per answer. Belongs to the stage: a judge has no say in it."""
 
-
-class JudgeSettings(Settings):
-    """Who judges, how, and what is accepted of a reply."""
-
-    name: str = "annotator-0"
-    """The judge's name in every judgement; a simulated annotator's errors depend on it too."""
-    annotator: AnnotatorSettings = AnnotatorSettings()
-    """The simulated annotator of the embedded world, which judges unless there is an `engine`."""
-    engine: EngineSettings | None = None
-    """The chat model that judges."""
-    temperature: float = Field(default=0, ge=0, le=5)
-    """Of the chat model's replies; 0 takes the likeliest tokens."""
-    max_new_tokens: int = Field(default=2048, ge=1)
-    """A reply that is longer is cut off, and then invalid."""
-    template: Literal["rubric-1"] = "rubric-1"
-    """What it is told. Another wording is another template."""
-    attempts: int = Field(default=3, ge=1, le=10)
-    """Requests per reply before it is given up (arXiv 2604.19544: 3)."""
-    weight_tolerance: float = Field(default=WEIGHT_TOLERANCE, ge=0, le=0.5)
-    """How far the criterion weights may sum from 1."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A valid reply with the number of attempts it took, or why there is none."""
-
-    reply: Reply | Dropped
-    attempts: int
-
-
-def ask(judge: Judge, requests: Sequence[JudgeRequest], attempts: int, weight_tolerance: float) -> list[Asked]:
-    """A checked reply for each request. An invalid one is asked for again, with what was wrong; one that did not come
-    is not, as the engine has tried already."""
-    sent, asked = list(requests), dict[int, Asked]()
-    waiting = list(range(len(sent)))
-    for attempt in range(1, attempts + 1):
-        invalid = []
-        for place, text in zip(waiting, judge.reply([sent[place] for place in waiting]), strict=True):
-            came = isinstance(text, str)
-            reply = parse_reply(text, len(sent[place].answers), weight_tolerance) if came else text
-            asked[place] = Asked(reply, attempt)
-            if came and isinstance(reply, Dropped):
-                sent[place] = replace(sent[place], attempt=attempt + 1, refused=RefusedReply(text, reply.detail))
-                invalid.append(place)
-        waiting = invalid
-        if not waiting:
-            break
-    return [asked[place] for place in range(len(sent))]
-
-
-def request_for(row: Mapping[str, Any], answers: Sequence[str], key: str) -> JudgeRequest:
-    """The first request about some answers to a prompt row."""
-    return JudgeRequest(
-        key=key,
-        question=row["question"],
-        reference=row["reference"] or "",
-        language=row["language"],
-        images=tuple(image["bytes"] for image in row["images"]),
-        answers=tuple(answers),
-        attempt=1,
-        scene=row["scene"],
-    )
-
-
-def build_judging(mode: Mode, settings: JudgeSettings, place: Workplace) -> BatchFn:
-    """A function from prompts with candidates to one judgement per prompt."""
-    judge = open_judge(settings, place)
-    return lambda batch: judge_batch(batch, judge, mode, settings)
-
-
-def open_judge(settings: JudgeSettings, place: Workplace) -> Judge:
-    """Whoever judges, ready to reply."""
-    if settings.engine is None:
-        return SimulatedJudge(settings.name, settings.annotator)
-    sampling = SamplingSettings(temperature=settings.temperature, max_new_tokens=settings.max_new_tokens)
-    generator = open_generator(settings.engine, sampling, place.device, place.threads)
-    return ChatJudge(settings.name, generator, settings.template)
-
-
-def judge_batch(batch: pa.Table, judge: Judge, mode: Mode, settings: JudgeSettings) -> Outcome:
-    """One judgement per prompt; a prompt with a reply that stays invalid is dropped with the raw text."""
-    rows = batch.to_pylist()
-    shown = [_shown(row, mode, settings.name) for row in rows]
-    requests = [
-        request_for(row, [text for _, text in answers], f"{mode} {row['prompt_id']} {place}")
-        for row, lists in zip(rows, shown, strict=True)
-        for place, answers in enumerate(lists)
-    ]
-    replies = iter(ask(judge, requests, settings.attempts, settings.weight_tolerance))
-    judgements, refused = [], []
-    for row, lists in zip(rows, shown, strict=True):
-        made = [(answers, next(replies)) for answers in lists]
-        trouble = next((asked.reply for _, asked in made if isinstance(asked.reply, Dropped)), None)
-        if trouble is not None:
-            refused.append(trouble.row(row["prompt_id"]))
-        else:
-            judgements.append(_judgement(row["prompt_id"], settings.name, made))
-    return Outcome(pa.Table.from_pylist(judgements, schema=JUDGEMENTS), dropped_table(refused))
-
-
 Shown = list[tuple[str, str]]
-"""Answers by id and text, in the order in which a judge sees them."""
+"""Answers by id and text, in the order in which a judge sees them in one request."""
+
+Made = list[tuple[Shown, Asked]]
+"""The requests of one judgement with their replies."""
 
 
-def _shown(row: Mapping[str, Any], mode: Mode, judge: str) -> list[Shown]:
+def build_judging(mode: Mode, settings: JudgingSettings, place: Workplace) -> BatchFn:
+    """A function from prompts with candidates to one judgement per prompt and order."""
+    judge = open_judge(settings.judge, place)
+    return EngineFn(lambda batch: judge_batch(batch, judge, mode, settings.judge, settings.orders), judge)
+
+
+def judge_batch(batch: pa.Table, judge: Judge, mode: Mode, settings: JudgeSettings, orders: int = 1) -> Outcome:
+    """One judgement per prompt and order, an answer whose reply stays invalid without assessment.
+
+    A prompt none of whose judgements compares two answers is dropped with the raw text of all attempts.
+    """
+    rows = batch.to_pylist()
+    passes = [_passes(row, mode, settings.name, orders) for row in rows]
+    requests = [
+        request_for(row, [text for _, text in shown], f"{mode} {row['prompt_id']} {place}")
+        for row, lists in zip(rows, passes, strict=True)
+        for place, shown in enumerate(shown for each in lists for shown in each)
+    ]
+    asked = ask(judge, requests, settings.attempts, settings.weight_tolerance)
+    replies = iter(asked)
+    judgements, refused = [], []
+    for row, lists in zip(rows, passes, strict=True):
+        made = [[(shown, next(replies)) for shown in each] for each in lists]
+        prompt, needed = row["prompt_id"], min(2, len(row["answers"]))
+        judged = [_judgement(prompt, settings.name, mode, place, each) for place, each in enumerate(made)]
+        if any(len(judgement["assessments"]) >= needed for judgement in judged):
+            judgements += judged
+        else:
+            refused.append(_refusal(made).row(prompt))
+    rows_out = pa.Table.from_pylist(judgements, schema=JUDGEMENTS)
+    return Outcome(rows_out, dropped_table(refused), asking_figures(asked))
+
+
+def _passes(row: Mapping[str, Any], mode: Mode, judge: str, orders: int) -> list[list[Shown]]:
+    """For each judgement of a prompt, what is shown in each of its requests. One answer has one order."""
     answers = [(answer["answer_id"], answer["text"]) for answer in row["answers"]]
     if mode == "pointwise":
-        return [[answer] for answer in answers]
-    order = shown_order([name for name, _ in answers], f"{judge} {row['prompt_id']}", 0)
-    return [[answers[place] for place in order]]
+        return [[[answer] for answer in answers]]
+    names, key = [name for name, _ in answers], f"{judge} {row['prompt_id']}"
+    turns = range(orders if len(answers) > 1 else 1)
+    return [[[answers[place] for place in shown_order(names, key, turn)]] for turn in turns]
 
 
-def _judgement(prompt: str, judge: str, made: Sequence[tuple[Shown, Asked]]) -> dict[str, Any]:
-    assessments = [
-        {
-            "answer_id": name,
-            "overall": answer.overall,
-            "stated_overall": answer.stated_overall,
-            "weights": list(asked.reply.weights),
-            "scores": list(answer.scores),
-        }
-        for shown, asked in made
-        if isinstance(asked.reply, Reply)
-        for (name, _), answer in zip(shown, asked.reply.answers, strict=True)
-    ]
+def _judgement(prompt: str, judge: str, mode: Mode, shown: int, made: Made) -> dict[str, Any]:
     return {
+        "judgement_id": content_id("judgement", prompt, judge, mode, shown),
         "prompt_id": prompt,
         "judge": judge,
-        "order": [assessment["answer_id"] for assessment in assessments],
-        "assessments": assessments,
+        "mode": mode,
+        "shown": shown,
+        "order": [name for answers, _ in made for name, _ in answers],
+        "assessments": list(_assessments(made)),
         "attempts": sum(asked.attempts for _, asked in made),
+        "faults": [str(fault) for _, asked in made for fault in asked.faults],
+        "evidence": _evidence(made),
     }
+
+
+def _assessments(made: Made) -> Iterator[dict[str, Any]]:
+    for shown, asked in made:
+        if isinstance(asked.reply, Dropped):
+            continue
+        for (name, _), answer in zip(shown, asked.reply.answers, strict=True):
+            yield {
+                "answer_id": name,
+                "overall": answer.overall,
+                "stated_overall": answer.stated_overall,
+                "weights": list(asked.reply.weights),
+                "scores": list(answer.scores),
+            }
+
+
+def _evidence(made: Made) -> str | None:
+    """What was said of the answers that are lost; None if none is."""
+    told = [
+        f"answer {', '.join(name for name, _ in shown)}: {asked.reply.detail}\n{asked.reply.evidence}"
+        for shown, asked in made
+        if not isinstance(asked.reply, Reply)
+    ]
+    return "\n".join(told) or None
+
+
+def _refusal(judgements: Sequence[Made]) -> Dropped:
+    """Why a prompt cannot go on: its first reply that is lost, with the evidence of all."""
+    lost = [asked.reply for made in judgements for _, asked in made if isinstance(asked.reply, Dropped)]
+    evidence = "\n".join(told for made in judgements if (told := _evidence(made)))
+    more = f" (and {len(lost) - 1} more replies)" if len(lost) > 1 else ""
+    return Dropped(lost[0].reason, f"{lost[0].detail}{more}", evidence)
 
 
 READS = pa.schema(
@@ -166,8 +124,18 @@ READS = pa.schema(
     ]
 )
 LISTWISE = MapStage(
-    name="listwise", version=2, reads=READS, writes=JUDGEMENTS, build=functools.partial(build_judging, "listwise")
+    name="listwise",
+    version=3,
+    reads=READS,
+    writes=JUDGEMENTS,
+    build=functools.partial(build_judging, "listwise"),
+    per="prompt_id",
 )
 POINTWISE = MapStage(
-    name="pointwise", version=2, reads=READS, writes=JUDGEMENTS, build=functools.partial(build_judging, "pointwise")
+    name="pointwise",
+    version=3,
+    reads=READS,
+    writes=JUDGEMENTS,
+    build=functools.partial(build_judging, "pointwise"),
+    per="prompt_id",
 )

@@ -19,8 +19,10 @@ def add_iteration(fake: FakeRun, name: str, accuracy: float, truth: bool = True,
     fake.add(f"{name}/flips", "flips", {"pairs": "open/pairs", **voters})
     doubted = [{"prompt_id": row["prompt_id"], "pairs": [_sides(row)]} for row in votes_on]
     fake.add(f"{name}/doubted", "doubted", {"flips": f"{name}/flips"}, doubted, DOUBTED)
-    votes = [vote for row in votes_on for vote in _votes(row)]
-    fake.add(f"{name}/rejudge", "rejudge", {"rows": "open/rows", "doubted": f"{name}/doubted"}, votes, VOTES)
+    for judge in ("rejudge-0", "rejudge-1"):
+        votes = [vote for row in votes_on for vote in _votes(row) if vote["judge"] == judge]
+        read = {"rows": "open/rows", "doubted": f"{name}/doubted"}
+        fake.add(f"{name}/rejudge/{judge}", "rejudge", read, votes, VOTES)
     decided = [_decision(row, truth) for row in noisy]
     known = {"recall": 0.875, "precision": 7 / 9} if truth else {"recall": None, "precision": None}
     figures = {"planted": known}

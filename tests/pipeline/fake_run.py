@@ -156,9 +156,11 @@ def add_start(fake: FakeRun) -> None:
     judged = {"rows": "distill/rows", "candidates": "construct/generate"}
     for mode, overall in (("listwise", 8.5), ("pointwise", 7.25)):
         rows = [_judgement(p["prompt_id"], overall) for p in prompts]
-        fake.add(f"construct/{mode}", mode, judged, rows, JUDGEMENTS)
+        rows = [row | {"mode": mode} for row in rows]
+        fake.add(f"construct/{mode}/annotator-0", mode, judged, rows, JUDGEMENTS)
     made = [pair(f"made-{n}", f"distill-{n}", "distill", strength=1.0 + n) for n in (0, 1)]
-    inputs = {"listwise": "construct/listwise", "pointwise": "construct/pointwise", "rows": "distill/rows"}
+    judges = {f"{mode}/annotator-0": f"construct/{mode}/annotator-0" for mode in ("listwise", "pointwise")}
+    inputs = {**judges, "rows": "distill/rows"}
     counts = {"prompts": 2, "answers": 4, "agreed": 2, "disagreed": 3, "tied": 1, "pairs": 2}
     fake.add("construct/pairs", "form_pairs", inputs, made, PAIRS, metrics=counts)
     shown = [{"prompt_id": f"t2i-{n}", "source": "t2i", "chosen_first": n == 0} for n in (0, 1)]
@@ -174,8 +176,16 @@ def add_start(fake: FakeRun) -> None:
 def _judgement(prompt_id: str, overall: float) -> dict[str, Any]:
     scored = [(f"{prompt_id}-A", overall), (f"{prompt_id}-B", overall - 1)]
     assessments = [{"answer_id": name, "overall": value, "weights": [], "scores": []} for name, value in scored]
-    order = [name for name, _ in scored]
-    return {"prompt_id": prompt_id, "judge": "annotator-0", "order": order, "assessments": assessments, "attempts": 1}
+    return {
+        "judgement_id": content_id("judgement", prompt_id),
+        "prompt_id": prompt_id,
+        "judge": "annotator-0",
+        "shown": 0,
+        "order": [name for name, _ in scored],
+        "assessments": assessments,
+        "attempts": 1,
+        "faults": [],
+    }
 
 
 def measured(accuracy: float) -> dict[str, Any]:

@@ -70,12 +70,19 @@ def test_only_the_tiny_model_is_called_small(tmp_path: Path, backbone: str, smal
     assert any("few million parameters" in sentence for sentence in told["simulated"]) == small
 
 
-@pytest.mark.parametrize(("iterations", "simulated"), [(0, False), (1, True)])
-def test_judges_that_are_chat_models_are_not_called_simulated(tmp_path: Path, iterations: int, simulated: bool) -> None:
+@pytest.mark.parametrize(
+    ("iterations", "rejudging", "simulated"), [(0, "annotator", False), (1, "annotator", True), (1, "engine", False)]
+)
+def test_judges_that_are_chat_models_are_not_called_simulated(
+    tmp_path: Path, iterations: int, rejudging: str, simulated: bool
+) -> None:
     fake = whole_run(str(tmp_path), iterations=iterations)
     engine = {"engine": {"kind": "endpoint", "endpoint": {"model": "m"}}}
-    asked = {"generate": engine, "listwise": engine, "pointwise": engine}
-    settings = RunSettings.model_validate({"name": "demo", "construction": asked})
+    panel = {"judges": [engine]}
+    again = [{"name": f"rejudge-{number}", **(engine if rejudging == "engine" else {})} for number in (0, 1)]
+    asked = {"generate": engine, "listwise": panel, "pointwise": panel}
+    curate = {"rejudge": {"judges": again}}
+    settings = RunSettings.model_validate({"name": "demo", "construction": asked, "curate": curate})
     told = summarise(fake.run, settings, read_run(fake.run).manifests, 1, 1)
     assert ("judges" in told["simulated_parts"]) == simulated
     assert any("annotators" in sentence for sentence in told["simulated"]) == simulated

@@ -2,7 +2,8 @@
 
 import pytest
 
-from dt2it_ray.rules.reply_json import NotOneObject, only_object
+from dt2it_ray.rules.faults import Fault
+from dt2it_ray.rules.reply_json import NotOneObject, find_object, only_object
 
 WANTED = '{"a": {"b": [1, {}]}, "c": "} {"}'
 FOUND = {"a": {"b": [1, {}]}, "c": "} {"}
@@ -21,9 +22,6 @@ FOUND = {"a": {"b": [1, {}]}, "c": "} {"}
         "\\boxed{",
         "ok {} ",
         "ok { \n } {} ",
-        '{"a": broken} ',
-        '{"a": NaN} ',
-        '{"a": {"b": 1}, "a": 2} ',
     ],
 )
 def test_braces_that_open_no_object_are_passed_over(prose: str) -> None:
@@ -32,9 +30,30 @@ def test_braces_that_open_no_object_are_passed_over(prose: str) -> None:
 
 
 @pytest.mark.parametrize("between", ["", " or {} or ", " or {rather: "])
-def test_two_objects_are_ambiguous(between: str) -> None:
-    with pytest.raises(NotOneObject, match="2 JSON objects"):
-        only_object(WANTED + between + '{"d": 2}')
+@pytest.mark.parametrize("other", ['{"d": 2}', '{"a": broken}', '{"a": NaN}', '{"a": {"b": 1}, "a": 2}'])
+def test_two_objects_are_ambiguous_even_if_one_is_broken(between: str, other: str) -> None:
+    for text in (WANTED + between + other, other + between + WANTED):
+        with pytest.raises(NotOneObject, match="2 JSON objects"):
+            only_object(text)
+
+
+@pytest.mark.parametrize("half", ['{"a": ', '{"a": "', '{"a": {"b": [', '{"a": 1, "b'])
+def test_half_an_object_hides_none_and_replaces_none(half: str) -> None:
+    """A quoted `{... "x": "` would swallow the judge's own object and leave a quoted one as the only one."""
+    for text in (half + WANTED, WANTED + half, f"{WANTED} {half} {WANTED}"):
+        with pytest.raises(NotOneObject):
+            only_object(text)
+
+
+def test_repairs_are_told() -> None:
+    told = {
+        WANTED: (),
+        f"```json\n{WANTED}\n```\n": (Fault.FENCED,),
+        f"Sure: {WANTED}": (Fault.PROSE_AROUND,),
+        f"Sure: ```{WANTED}``` Bye.": (Fault.FENCED, Fault.PROSE_AROUND),
+        '{"a": [1, ], }': (Fault.TRAILING_COMMA,),
+    }
+    assert {text: find_object(text).repairs for text in told} == told
 
 
 @pytest.mark.parametrize(
@@ -42,10 +61,10 @@ def test_two_objects_are_ambiguous(between: str) -> None:
     [
         ("{}", "^no JSON object"),
         ("{x: {", "^no JSON object"),
-        ('{"a": {"b": 1}, "c": {"d": 2}', "^no JSON object"),
+        ('{"a": {"b": 1}, "c": {"d": 2}', "the object is cut off"),
         ('{"a": {"b": 1}, "c": NaN}', "^not JSON: NaN"),
         ('{"a": {"b": 1}, "c": unquoted}', "^not JSON"),
-        ("{'a': {'b': 1}}", "^not JSON"),
+        ("{'a': {'b': 1}}", "^no JSON object"),
     ],
 )
 def test_no_part_of_a_broken_or_cut_off_object_is_taken_for_the_object(text: str, said: str) -> None:

@@ -13,7 +13,8 @@ from dt2it_ray.stages.construct import (
     generate_batch,
     pair_candidates,
 )
-from dt2it_ray.stages.judge import READS, JudgeSettings, judge_batch
+from dt2it_ray.stages.judge import READS, Mode, judge_batch
+from dt2it_ray.stages.judges import JudgeSettings
 from dt2it_ray.stages.stage import Workplace
 from tests.models.endpoint.server import chat_server
 from tests.stages.rows import ToyGenerator, ToyJudge, prompt_row
@@ -33,7 +34,7 @@ def test_equal_samples_are_one_answer_and_a_prompt_with_fewer_than_two_is_droppe
     assert reasons == {"q": "too_few_answers", "broken": "image_undecodable"}
 
 
-def judgements(worth: dict[str, int], mode: str) -> pa.Table:
+def judgements(worth: dict[str, int], mode: Mode) -> pa.Table:
     batch = pa.Table.from_pylist([prompt_row("p", tuple(worth))], schema=READS)
     return judge_batch(batch, ToyJudge("j", worth.__getitem__), mode, JudgeSettings()).rows
 
@@ -42,7 +43,7 @@ def test_only_orders_that_both_judges_agree_on_become_pairs_with_the_mean_gap_as
     listwise = judgements({"a": 9, "b": 5, "c": 1}, "listwise")
     pointwise = judgements({"a": 8, "b": 2, "c": 4}, "pointwise")
     sources = pa.table({"prompt_id": ["p"], "source": ["toy"]})
-    outcome = pair_candidates({"listwise": listwise, "pointwise": pointwise, "rows": sources}, PairSettings())
+    outcome = pair_candidates({"listwise/j": listwise, "pointwise/j": pointwise, "rows": sources}, PairSettings())
     told = {(row["chosen_id"], row["rejected_id"]): row["strength"] for row in outcome.rows.to_pylist()}
     name = {text: answer_id("p", text) for text in "abc"}
     assert told == {(name["a"], name["b"]): 5.0, (name["a"], name["c"]): 6.0}

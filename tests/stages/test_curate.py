@@ -79,7 +79,7 @@ def test_pairs_that_the_checking_model_does_not_confirm_are_listed_by_prompt() -
 def test_votes_settle_what_is_doubted_and_planted_truth_is_measured() -> None:
     check = scores({0: -2, 1: -2, 3: -1, 4: 0})
     said = votes({1: "rejected", 3: "chosen", 4: "tie"})
-    outcome = settle({"flips": voted(), "scores": check, "votes": said}, DecideSettings(required_votes=4))
+    outcome = settle({"flips": voted(), "scores": check, "votes/j": said}, DecideSettings(required_votes=4))
     told = {row["pair_id"]: (row["action"], row["rule"]) for row in outcome.rows.to_pylist()}
     assert told == {
         "pair-0": ("flipped", "consistent"),

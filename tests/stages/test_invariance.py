@@ -9,13 +9,15 @@ import pytest
 from dt2it_ray.data.scenes.annotator import AnnotatorSettings
 from dt2it_ray.data.scenes.prompts import distill_row
 from dt2it_ray.data.schema import PROMPTS
-from dt2it_ray.stages.judge import READS, JudgeSettings, build_judging
-from dt2it_ray.stages.rejudge import REJUDGE, RejudgeSettings, build_rejudging
+from dt2it_ray.stages.judge import READS, build_judging
+from dt2it_ray.stages.judges import JudgeSettings, JudgingSettings
+from dt2it_ray.stages.rejudge import REJUDGE, build_rejudging
 from dt2it_ray.stages.score import SCORE, score_batch
 from dt2it_ray.stages.stage import BatchFn, Outcome, Workplace
 from tests.stages.rows import ToyScorer, prompt_row
 
 ANNOTATOR = AnnotatorSettings(malformed=0.3, error_rate=0.3, position_bias=0.3)
+JUDGE = JudgeSettings(annotator=ANNOTATOR)
 
 
 def scene_rows() -> list[dict]:
@@ -31,9 +33,9 @@ def scene_rows() -> list[dict]:
 
 
 CASES: dict[str, tuple[Callable[[], BatchFn], pa.Schema]] = {
-    "listwise": (lambda: build_judging("listwise", JudgeSettings(annotator=ANNOTATOR), Workplace()), READS),
-    "pointwise": (lambda: build_judging("pointwise", JudgeSettings(annotator=ANNOTATOR), Workplace()), READS),
-    "rejudge": (lambda: build_rejudging(RejudgeSettings(annotator=ANNOTATOR), Workplace()), REJUDGE.reads),
+    "listwise": (lambda: build_judging("listwise", JudgingSettings(judge=JUDGE, orders=2), Workplace()), READS),
+    "pointwise": (lambda: build_judging("pointwise", JudgingSettings(judge=JUDGE), Workplace()), READS),
+    "rejudge": (lambda: build_rejudging(JUDGE, Workplace()), REJUDGE.reads),
     "score": (
         lambda: lambda batch: score_batch(batch, ToyScorer()),
         pa.schema([PROMPTS.field(name) for name in SCORE.reads.names]),

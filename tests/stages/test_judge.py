@@ -2,7 +2,8 @@
 
 import pyarrow as pa
 
-from dt2it_ray.stages.judge import READS, JudgeSettings, judge_batch
+from dt2it_ray.stages.judge import READS, judge_batch
+from dt2it_ray.stages.judges import JudgeSettings
 from tests.stages.rows import ToyJudge, prompt_row
 
 TEXTS = ("a", "bb", "ccc", "dddd")

@@ -2,7 +2,8 @@
 
 import pyarrow as pa
 
-from dt2it_ray.stages.rejudge import REJUDGE, RejudgeSettings, rejudge_batch
+from dt2it_ray.stages.judges import JudgeSettings
+from dt2it_ray.stages.rejudge import REJUDGE, rejudge_batch
 from tests.stages.rows import ToyJudge, prompt_row
 
 
@@ -14,7 +15,11 @@ def doubted(better: str = "longer", worse: str = "no") -> pa.Table:
 
 
 def verdicts(table: pa.Table, *judges: ToyJudge) -> list[tuple[str, bool, str]]:
-    votes = rejudge_batch(table, judges, RejudgeSettings(judges=len(judges))).rows.to_pylist()
+    votes = [
+        vote
+        for judge in judges
+        for vote in rejudge_batch(table, judge, JudgeSettings(name=judge.name)).rows.to_pylist()
+    ]
     return sorted((vote["judge"], vote["swapped"], vote["verdict"]) for vote in votes)
 
 
@@ -35,7 +40,7 @@ def test_a_judge_that_only_likes_the_first_answer_votes_for_each_side_once() -> 
 
 def test_equal_scores_are_a_tie_and_a_reply_that_stays_invalid_is_no_vote_but_is_kept() -> None:
     assert [verdict for *_, verdict in verdicts(doubted(), ToyJudge("a", lambda text: 5))] == ["tie", "tie"]
-    votes = rejudge_batch(doubted(), [ToyJudge("a", len, stutters=9)], RejudgeSettings(judges=1)).rows.to_pylist()
+    votes = rejudge_batch(doubted(), ToyJudge("a", len, stutters=9), JudgeSettings()).rows.to_pylist()
     assert [vote["verdict"] for vote in votes] == ["invalid", "invalid"]
     assert all("first one is better" in vote["evidence"] and vote["attempts"] == 3 for vote in votes)
 

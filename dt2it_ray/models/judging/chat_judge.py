@@ -15,6 +15,15 @@ class ChatJudge:
         self.name = name
         self._generator, self._template = generator, template
 
+    @property
+    def usage(self) -> object | None:
+        """What its engine counts, if it does."""
+        return getattr(self._generator, "usage", None)
+
+    def close(self) -> None:
+        """Let the engine go, if it holds anything."""
+        getattr(self._generator, "close", lambda: None)()
+
     def reply(self, requests: Sequence[JudgeRequest]) -> list[str | Dropped]:
         """One reply per request, or why the engine has none."""
         asked = [

@@ -11,7 +11,7 @@ from dt2it_ray.data.schema import DropReason
 from dt2it_ray.models.judging.chat_judge import ChatJudge
 from dt2it_ray.models.protocols import Completion, GenerationRequest, JudgeRequest
 from dt2it_ray.rules.judge_reply import Reply
-from dt2it_ray.stages.judge import ask
+from dt2it_ray.stages.ask import ask
 
 FAILED = Dropped(DropReason.ENDPOINT_FAILED, "6 tries")
 
@@ -78,7 +78,9 @@ def test_a_broken_reply_is_fed_back_with_what_was_wrong() -> None:
 def test_a_reply_that_stays_broken_is_kept_as_evidence() -> None:
     told, attempts = asked(Scripted("a", "b", "last words"), "A", "B")
     assert isinstance(told, Dropped)
-    assert (told.reason, told.evidence, attempts) == (DropReason.REPLY_INVALID, "last words", 3)
+    assert (told.reason, attempts) == (DropReason.REPLY_INVALID, 3)
+    trouble = "no JSON object"
+    assert told.evidence == f"attempt 1, {trouble}:\na\nattempt 2, {trouble}:\nb\nattempt 3, {trouble}:\nlast words"
 
 
 def test_a_reply_that_does_not_come_is_not_asked_for_again() -> None:

@@ -1,0 +1,37 @@
+"""What a judge's reply can do against the form it was asked for: one code each, so that judges can be compared."""
+
+from enum import StrEnum
+
+
+class Fault(StrEnum):
+    """A violation of the form. Repairs and wrong arithmetic are counted only; any other makes the reply invalid."""
+
+    FENCED = "fenced"
+    """Repaired: the object stands in a Markdown code fence."""
+    PROSE_AROUND = "prose_around"
+    """Repaired: there is text before or behind the object."""
+    TRAILING_COMMA = "trailing_comma"
+    """Repaired: a comma stands before a closing bracket."""
+    OVERALL_DISAGREES = "overall_disagrees"
+    """Recomputed: an answer's stated overall is not what the weights and its scores give. Once per answer."""
+    NOT_ONE_OBJECT = "not_one_object"
+    """There is no JSON object, or more than one."""
+    BROKEN_OBJECT = "broken_object"
+    """The object is cut off or not JSON: a key twice, NaN, an unescaped quote."""
+    MISSING_FIELD = "missing_field"
+    UNKNOWN_FIELD = "unknown_field"
+    MISSING_TEXT = "missing_text"
+    """The reference or an analysis is absent or no text."""
+    MISSING_CRITERION = "missing_criterion"
+    UNKNOWN_CRITERION = "unknown_criterion"
+    NOT_A_NUMBER = "not_a_number"
+    """A weight or an overall is no number that a float can hold."""
+    WEIGHT_OUT_OF_RANGE = "weight_out_of_range"
+    WEIGHTS_SUM = "weights_sum"
+    """The weights do not sum to 1 within the tolerance."""
+    SCORE_OUT_OF_RANGE = "score_out_of_range"
+    """A score is not a whole number from 0 to 10; strings, booleans and 7.0 are none."""
+    MISSING_ANSWER = "missing_answer"
+    SURPLUS_ANSWER = "surplus_answer"
+    INDEX_OUT_OF_RANGE = "index_out_of_range"
+    DUPLICATE_INDEX = "duplicate_index"

@@ -1,0 +1,87 @@
+"""Who judges: one judge with its engine, and panels of several."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from dt2it_ray.data.scenes.annotator import AnnotatorSettings
+from dt2it_ray.models.engines import EngineSettings, open_generator
+from dt2it_ray.models.judging.chat_judge import ChatJudge
+from dt2it_ray.models.model_settings import SamplingSettings
+from dt2it_ray.models.protocols import Judge
+from dt2it_ray.models.simulated_judge import SimulatedJudge
+from dt2it_ray.rules.rubric import WEIGHT_TOLERANCE
+from dt2it_ray.settings import Settings
+from dt2it_ray.stages.stage import Workplace
+
+
+class JudgeSettings(Settings):
+    """Who judges, how, and what is accepted of a reply."""
+
+    name: str = Field(default="annotator-0", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)
+    """The judge's name in every judgement and its step's folder; a simulated annotator's errors depend on it too."""
+    annotator: AnnotatorSettings = AnnotatorSettings()
+    """The simulated annotator of the embedded world, which judges unless there is an `engine`."""
+    engine: EngineSettings | None = None
+    """The chat model that judges."""
+    temperature: float = Field(default=0, ge=0, le=5)
+    """Of the chat model's replies; 0 takes the likeliest tokens."""
+    max_new_tokens: int = Field(default=2048, ge=1)
+    """A reply that is longer is cut off, and then invalid."""
+    template: Literal["rubric-1"] = "rubric-1"
+    """What it is told. Another wording is another template."""
+    attempts: int = Field(default=3, ge=1, le=10)
+    """Requests per reply before it is given up (arXiv 2604.19544: 3)."""
+    weight_tolerance: float = Field(default=WEIGHT_TOLERANCE, ge=0, le=0.5)
+    """How far the criterion weights may sum from 1."""
+
+
+def _with_own_names(judges: Sequence[JudgeSettings]) -> tuple[JudgeSettings, ...]:
+    names = [judge.name.lower() for judge in judges]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise ValueError(f"several judges are called {doubled[0]!r}; give each a name of its own")
+    return tuple(judges)
+
+
+Panel = Annotated[tuple[JudgeSettings, ...], Field(min_length=1), AfterValidator(_with_own_names)]
+"""At least one judge, each with a name that no other has, however it is cased: names become folders."""
+
+
+class ListwiseSettings(Settings):
+    """The judges that see all answers of a prompt at once."""
+
+    judges: Panel = (JudgeSettings(),)
+    """Each has a step of its own. Their scores of an answer are averaged."""
+    orders: Literal[1, 2] = 1
+    """In how many orders each judge sees the answers; the second is the first reversed (arXiv 2604.19544 has a second
+    pass in another order). Two cost twice and cancel the favour of a position."""
+
+
+class PointwiseSettings(Settings):
+    """The judges that see one answer at a time."""
+
+    judges: Panel = (JudgeSettings(),)
+    """Each has a step of its own. Their scores of an answer are averaged."""
+
+
+class JudgingSettings(Settings):
+    """One judge of a panel, as its step needs it."""
+
+    judge: JudgeSettings = JudgeSettings()
+    orders: Literal[1, 2] = 1
+    """In how many orders it sees the answers of a prompt."""
+
+
+def open_judge(settings: JudgeSettings, place: Workplace) -> Judge:
+    """Whoever judges, ready to reply.
+
+    Raises:
+        StoreError: its checkpoint or its cache cannot be read.
+    """
+    if settings.engine is None:
+        return SimulatedJudge(settings.name, settings.annotator)
+    sampling = SamplingSettings(temperature=settings.temperature, max_new_tokens=settings.max_new_tokens)
+    generator = open_generator(settings.engine, sampling, place.device, place.threads)
+    return ChatJudge(settings.name, generator, settings.template)
