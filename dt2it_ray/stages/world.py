@@ -194,20 +194,31 @@ class World:
 
 def plan_world(add: AddStep, settings: WorldSettings) -> World:
     """Add the steps that make the world. Resizing one kind of rows leaves the others alone."""
+    return World(
+        distill=_plan_rows(add, settings.seed, "distill", DISTILL, {"distill": settings.distill}),
+        t2i=_plan_rows(add, settings.seed, "t2i", T2I, {"t2i": settings.t2i}),
+        open=plan_open_sets(add, settings),
+        benchmarks=plan_benchmarks(add, settings),
+    )
 
-    def add_rows(folder: str, stage: MapStage, sizes: dict[str, int]) -> Step:
-        index = add(f"{folder}/index", INDEX, IndexSettings(seed=settings.seed, sizes=sizes), {})
-        return add(f"{folder}/rows", stage, RowSettings(seed=settings.seed), {"rows": index})
 
-    distill = add_rows("distill", DISTILL, {"distill": settings.distill})
-    t2i = add_rows("t2i", T2I, {"t2i": settings.t2i})
+def plan_open_sets(add: AddStep, settings: WorldSettings) -> Step:
+    """Add the steps that make the noisy pool; the last one's rows are its prompts with labels."""
     labels = IndexSettings(seed=settings.seed, sizes=settings.open.model_dump(), flips=settings.flips.model_dump())
-    pool_index = add("open/index", INDEX_LABELS, labels, {})
-    pool = add("open/rows", OPEN, RowSettings(seed=settings.seed), {"rows": pool_index})
-    held_out = add_rows("benchmarks", BENCHMARKS, settings.benchmarks.model_dump())
+    index = add("open/index", INDEX_LABELS, labels, {})
+    return add("open/rows", OPEN, RowSettings(seed=settings.seed), {"rows": index})
+
+
+def plan_benchmarks(add: AddStep, settings: WorldSettings) -> Step:
+    """Add the steps that write the held-out benchmarks in their released formats and read them back."""
+    held_out = _plan_rows(add, settings.seed, "benchmarks", BENCHMARKS, settings.benchmarks.model_dump())
     sources = {
         name: add(f"sources/{name}", EXPORT, BenchmarkName(benchmark=name), {"rows": held_out})
         for name in BENCHMARK_FORMATS
     }
-    loaded = add("benchmarks/load", LOAD, NoSettings(), sources)
-    return World(distill=distill, t2i=t2i, open=pool, benchmarks=loaded)
+    return add("benchmarks/load", LOAD, NoSettings(), sources)
+
+
+def _plan_rows(add: AddStep, seed: int, folder: str, stage: MapStage, sizes: dict[str, int]) -> Step:
+    index = add(f"{folder}/index", INDEX, IndexSettings(seed=seed, sizes=sizes), {})
+    return add(f"{folder}/rows", stage, RowSettings(seed=seed), {"rows": index})

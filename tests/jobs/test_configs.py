@@ -7,19 +7,27 @@ from pathlib import Path
 import pytest
 
 from dt2it_ray.models.backbones import Backbone
+from dt2it_ray.pipeline.construct_run import ConstructRunSettings, plan_construct
 from dt2it_ray.pipeline.plan import plan_run
 from dt2it_ray.pipeline.run_settings import RunSettings
 from dt2it_ray.settings import load_settings
 
 JOBS = Path(__file__).parents[2] / "jobs"
-CONFIGS = sorted(JOBS.glob("configs/*.yaml"))
+CONSTRUCT = "construct.yaml"
+LOOPS = sorted(path for path in JOBS.glob("configs/*.yaml") if path.name != CONSTRUCT)
 SCRIPTS = sorted(JOBS.glob("*.py"))
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("config", LOOPS, ids=lambda path: path.stem)
 def test_a_config_makes_a_plan(config: Path) -> None:
     settings = load_settings(RunSettings, config)
     assert plan_run(settings, Backbone(path="", digest=""))
+
+
+def test_the_construction_makes_a_plan(tmp_path: Path) -> None:
+    (tmp_path / "asked.jsonl").write_text("")
+    given = [f"input={tmp_path}/asked.jsonl"]
+    assert plan_construct(load_settings(ConstructRunSettings, JOBS / "configs" / CONSTRUCT, given))
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)

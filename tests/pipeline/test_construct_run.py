@@ -1,0 +1,125 @@
+"""A file of questions becomes a file of pairs: a server answers and judges, every row is told of, a rerun is free."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dt2it_ray.errors import ConfigError, InputError
+from dt2it_ray.pipeline.construct_run import ConstructRunSettings, plan_construct, run_construction
+from tests.models.endpoint.server import ChatServer, chat_server
+from tests.stages.rows import form, png
+
+ANSWERS = ("It is red.", "It is deep red.", "No idea.", "It is red, I think.")
+SHOWN = re.compile(r"\[answer \d+ (\w+)\]\n(.*?)\n\[end \1\]", re.S)
+
+
+def reply(body: dict[str, Any]) -> dict[str, Any]:
+    """Candidates, or a rubric form in which longer answers score more."""
+    content = body["messages"][-1]["content"]
+    asked = content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
+    shown = [text for _, text in SHOWN.findall(asked)]
+    texts = [form([len(text) % 10 for text in shown])] if shown else ANSWERS[: body["n"]]
+    choices = [{"message": {"content": text}, "finish_reason": "stop"} for text in texts]
+    return {"choices": choices, "usage": {"prompt_tokens": 10, "completion_tokens": 7}}
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatServer]:
+    with chat_server() as running:
+        monkeypatch.setattr(running, "reply", reply)
+        yield running
+
+
+def settings(tmp_path: Path, server: ChatServer, **fields: Any) -> ConstructRunSettings:
+    engine = {
+        "engine": {"kind": "endpoint", "endpoint": {"model": "m", "url": server.url}, "cache": f"{tmp_path}/kept"}
+    }
+    asked = {
+        "generate": engine,
+        "listwise": {"judges": [{"name": "a", **engine}]},
+        "pointwise": {"judges": [{"name": "a", **engine}]},
+    }
+    tree = {"root": str(tmp_path / "runs"), "output": str(tmp_path / "out.json"), "construction": asked}
+    return ConstructRunSettings.model_validate({**tree, **fields})
+
+
+def write_questions(folder: Path) -> str:
+    """Three questions about one image file, one about a missing image, one row that is none."""
+    (folder / "images").mkdir()
+    (folder / "images" / "a.png").write_bytes(png())
+    rows = [{"image_path": "images/a.png", "question": f"What is {thing}?"} for thing in ("this", "that", "it")]
+    lines = [*(json.dumps(row) for row in rows), json.dumps(rows[0] | {"image_path": "gone.png"}), '{"question": ']
+    (folder / "asked.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return str(folder / "asked.jsonl")
+
+
+def test_questions_become_pairs_and_every_row_is_told_of(tmp_path: Path, server: ChatServer) -> None:
+    loose = {"open_images": {"max_dropped": 0.5}, "default": {"max_dropped": 0.5}}
+    asked = settings(tmp_path, server, input=write_questions(tmp_path), placement=loose)
+    summary = run_construction(asked)
+    pairs = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    refused = [json.loads(line) for line in (tmp_path / "out.json.dropped.jsonl").read_text().splitlines()]
+    assert len(pairs) == summary["pairs"] > 0
+    assert {pair["conversations"][0]["value"] for pair in pairs} == {
+        f"<image>What is {thing}?" for thing in ("this", "that", "it")
+    }
+    for pair in pairs:
+        assert pair["images"] == ["images/a.png"]
+        assert len(pair["chosen"]["value"]) % 10 > len(pair["rejected"]["value"]) % 10
+        assert pair["strength"] > 0
+    assert sorted((row["step"], row["reason"]) for row in refused) == [
+        ("input/load", "field_invalid"),
+        ("input/rows", "image_missing"),
+    ]
+
+
+def test_a_second_run_asks_nothing_and_writes_the_same(tmp_path: Path, server: ChatServer) -> None:
+    loose = {"default": {"max_dropped": 0.5}}
+    asked = settings(tmp_path, server, input=write_questions(tmp_path), placement=loose)
+    run_construction(asked)
+    before, requests = (tmp_path / "out.json").read_bytes(), len(server.bodies)
+    (tmp_path / "out.json").unlink()
+    run_construction(asked)
+    assert (tmp_path / "out.json").read_bytes() == before
+    run_construction(asked.model_copy(update={"name": "anew"}))
+    assert len(server.bodies) == requests
+
+
+@pytest.mark.parametrize(("suffix", "to"), [("json", "flat"), ("jsonl", "llama_factory"), ("parquet", "flat")])
+def test_embedded_images_are_kept_in_every_format(tmp_path: Path, server: ChatServer, suffix: str, to: str) -> None:
+    rows = [{"image": {"bytes": png(7), "path": None}, "question": "What?", "gt": "red"}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "asked.parquet")
+    output = tmp_path / f"out.{suffix}"
+    run_construction(settings(tmp_path, server, input=str(tmp_path / "asked.parquet"), output=str(output), to=to))
+    if suffix == "parquet":
+        [image] = pq.read_table(output).to_pylist()[0]["images"]
+        assert image == {"bytes": png(7), "path": None}
+        return
+    text = output.read_text(encoding="utf-8")
+    row = json.loads(text)[0] if suffix == "json" else json.loads(text.splitlines()[0])
+    name = row["image_path"] if to == "flat" else row["images"][0]
+    assert (tmp_path / name).read_bytes() == png(7)
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"), [({"output": "pairs.csv"}, ".parquet"), ({"input": "gone.jsonl"}, "there is no such file")]
+)
+def test_what_cannot_be_is_refused_before_anything_runs(
+    tmp_path: Path, server: ChatServer, fields: dict[str, str], told: str
+) -> None:
+    given = {"input": write_questions(tmp_path)} | fields
+    with pytest.raises((ConfigError, ValueError), match=told):
+        plan_construct(settings(tmp_path, server, **given))
+    assert server.bodies == []
+
+
+def test_a_damaged_input_is_named(tmp_path: Path, server: ChatServer) -> None:
+    (tmp_path / "asked.json").write_text('[{"question": "What?"}, {"quest', encoding="utf-8")
+    with pytest.raises(InputError, match=r"asked\.json is cut off or damaged behind record 1"):
+        run_construction(settings(tmp_path, server, input=str(tmp_path / "asked.json")))
