@@ -2,11 +2,13 @@
 
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from dt2it_ray.data.formats.records import read_records
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.backbones import find_backbone
 from dt2it_ray.pipeline.construct_plan import plan_construction
@@ -59,6 +61,7 @@ def plan_construct(settings: ConstructRunSettings) -> tuple[Step, ...]:
     planner = Planner(settings, find_backbone(settings.backbone))
     file = _outside_file(settings)
     loaded = planner.add("input/load", outside.LOAD_PROMPTS, file, {})
+    _refuse_simulated_judges(settings.construction, file)
     root = outside.ImageRoot(folder=settings.image_root or file.folder)
     rows = planner.add("input/rows", outside.OPEN_IMAGES, root, {"rows": loaded})
     made = plan_construction(planner.add, settings.construction, planner.backbone, rows)
@@ -104,6 +107,21 @@ def _told_steps(manifests: Made) -> dict[str, Any]:
         }
         for name, manifest in manifests.items()
     }
+
+
+def _refuse_simulated_judges(asked: ConstructSettings, file: outside.OutsideFile) -> None:
+    """Raises ConfigError if a judge has no engine, before anything is sampled for it to judge; a simulated one knows
+    planted truth only, which rows of the embedded world carry."""
+    first = next(read_records(Folder(file.folder), file.name), None)
+    if first is None or (isinstance(first.fields, Mapping) and first.fields.get("scene")):
+        return
+    for mode, panel in (("listwise", asked.listwise.judges), ("pointwise", asked.pointwise.judges)):
+        for judge in panel:
+            if judge.engine is None:
+                raise ConfigError(
+                    f"construction.{mode}.judges: {judge.name} has no engine, and simulated annotators know rendered "
+                    "scenes only. Give every judge an engine, as in jobs/configs/construct.yaml."
+                )
 
 
 def _outside_file(settings: ConstructRunSettings) -> outside.OutsideFile:

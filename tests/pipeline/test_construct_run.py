@@ -123,3 +123,9 @@ def test_a_damaged_input_is_named(tmp_path: Path, server: ChatServer) -> None:
     (tmp_path / "asked.json").write_text('[{"question": "What?"}, {"quest', encoding="utf-8")
     with pytest.raises(InputError, match=r"asked\.json is cut off or damaged behind record 1"):
         run_construction(settings(tmp_path, server, input=str(tmp_path / "asked.json")))
+
+
+def test_simulated_judges_are_refused_where_no_truth_is_planted(tmp_path: Path, server: ChatServer) -> None:
+    asked = settings(tmp_path, server, input=write_questions(tmp_path), construction={})
+    with pytest.raises(ConfigError, match=r"construction\.listwise\.judges: annotator-0 has no engine"):
+        plan_construct(asked)
