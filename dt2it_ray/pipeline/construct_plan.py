@@ -20,6 +20,8 @@ class Constructed:
 
     candidates: Step
     """The answers that pairs are of."""
+    judgements: Mapping[str, Step]
+    """Of every judge, by mode and name: `listwise/annotator-0`."""
     pairs: Step
 
 
@@ -36,12 +38,12 @@ def plan_construction(
         JudgingSettings(judge=with_backbone(each, backbone), orders=orders) for each in settings.listwise.judges
     ]
     pointwise = [JudgingSettings(judge=with_backbone(each, backbone)) for each in settings.pointwise.judges]
-    agreed = {
+    judgements = {
         **plan_panel(add, judge.LISTWISE, listwise, judged),
         **plan_panel(add, judge.POINTWISE, pointwise, judged),
-        "rows": rows,
     }
-    return Constructed(candidates, add("construct/pairs", construct.FORM_PAIRS, settings.pairs, agreed))
+    pairs = add("construct/pairs", construct.FORM_PAIRS, settings.pairs, {"rows": rows, **judgements})
+    return Constructed(candidates, judgements, pairs)
 
 
 def plan_panel(

@@ -17,7 +17,9 @@ from dt2it_ray.rules.pairing import form_pairs
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.engine_fn import EngineFn
 from dt2it_ray.stages.judges import ListwiseSettings, PointwiseSettings
+from dt2it_ray.stages.reliability import ReliabilitySettings
 from dt2it_ray.stages.stage import BatchFn, GatherStage, MapStage, Outcome, Workplace
+from dt2it_ray.stages.style import StyleProbeSettings
 
 
 class GenerateSettings(Settings):
@@ -42,12 +44,16 @@ class PairSettings(Settings):
 
 
 class ConstructSettings(Settings):
-    """The four steps of the construction of debiased pairs."""
+    """The steps of the construction of debiased pairs, and what is measured of it."""
 
     generate: GenerateSettings = GenerateSettings()
     listwise: ListwiseSettings = ListwiseSettings()
     pointwise: PointwiseSettings = PointwiseSettings()
     pairs: PairSettings = PairSettings()
+    reliability: ReliabilitySettings = ReliabilitySettings()
+    """How the judges are measured; the models behind them are filled in."""
+    style: StyleProbeSettings = StyleProbeSettings()
+    """How it is measured whether style tells the labels."""
 
     @model_validator(mode="after")
     def _has_two_orders_to_compare(self) -> "ConstructSettings":

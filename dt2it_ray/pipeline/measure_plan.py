@@ -1,0 +1,44 @@
+"""Which steps measure a construction: how far its judges can be trusted, and whether style tells the labels."""
+
+from dataclasses import dataclass
+
+from dt2it_ray.pipeline.construct_plan import Constructed
+from dt2it_ray.stages import labels, reliability, style
+from dt2it_ray.stages.construct import ConstructSettings, model_name
+from dt2it_ray.stages.judges import JudgingSettings
+from dt2it_ray.stages.stage import NoSettings, Step
+from dt2it_ray.stages.world import AddStep
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Pairs that somebody else labelled, with the prompts whose answers they are of."""
+
+    rows: Step
+    pairs: Step
+
+
+def plan_measures(
+    add: AddStep, settings: ConstructSettings, rows: Step, made: Constructed, raw: Labelled | None = None
+) -> None:
+    """Add the steps that measure judges and style; with `raw` pairs, style is probed in both to be compared."""
+    features = add("construct/style", style.STYLE, NoSettings(), {"rows": made.candidates})
+    judged = {f"judgements/{name}": step for name, step in made.judgements.items()}
+    known = settings.reliability.model_copy(update={"models": _models(made)})
+    add("construct/reliability", reliability.RELIABLE, known, {"rows": rows, "answers": features, **judged})
+    probed: dict[str, Step] = {"pairs/constructed": made.pairs, "features/constructed": features}
+    if raw:
+        probed["pairs/raw"] = raw.pairs
+        probed["features/raw"] = add("construct/style-raw", style.STYLE_OF_ROWS, NoSettings(), {"rows": raw.rows})
+    add("construct/style-probe", style.STYLE_PROBE, settings.style, probed)
+
+
+def labels_of(add: AddStep, name: str, rows: Step) -> Labelled:
+    """The labels that prompt rows carry, made a table of pairs by a step of that name."""
+    return Labelled(rows, add(name, labels.LABELS, NoSettings(), {"rows": rows}))
+
+
+def _models(made: Constructed) -> dict[str, str]:
+    """The model behind each judge that has one, for self-preference."""
+    judges = (step.settings.judge for step in made.judgements.values() if isinstance(step.settings, JudgingSettings))
+    return {judge.name: model_name(judge.engine) for judge in judges if judge.engine is not None}
