@@ -3,7 +3,6 @@
 import asyncio
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from dt2it_ray.data.chat import Message
@@ -15,35 +14,27 @@ from dt2it_ray.models.endpoint.client import EndpointClient
 from dt2it_ray.models.endpoint.reply import ChatReply
 from dt2it_ray.models.endpoint.settings import EndpointSettings
 from dt2it_ray.models.model_settings import SamplingSettings
+from dt2it_ray.models.paid_replies import PaidReplies
 from dt2it_ray.models.protocols import Completion, GenerationRequest
-from dt2it_ray.models.response_cache import CachedReply, ResponseCache, reply_key
+from dt2it_ray.models.response_cache import CachedReply, ResponseCache
 
 CHARACTERS_PER_TOKEN = 3
 TOKENS_PER_IMAGE = 1000
 """Guesses for the limit of tokens a minute."""
 
 
-@dataclass
-class Usage:
-    """What was asked of the server, and what the cache saved."""
-
-    replies: int = 0
-    hits: int = 0
-    spent: float = 0.0
-    saved: float = 0.0
-
-
 class EndpointGenerator:
-    """Implements `Generator`. Replies go to the cache one by one, so that a killed job has paid for none in vain."""
+    """Implements `Generator`."""
 
     def __init__(
         self, settings: EndpointSettings, sampling: SamplingSettings, cache: ResponseCache | None = None
     ) -> None:
-        self._settings, self._sampling, self._cache = settings, sampling, cache
+        self._settings, self._sampling = settings, sampling
+        self._replies = PaidReplies(cache, settings.input_price, settings.output_price)
         self._identity = {**settings.model_dump(), "sampling": sampled_by(sampling), "seed": sampling.seed}
         self._runner = asyncio.Runner()
         self._client = EndpointClient(settings)
-        self.usage = Usage()
+        self.usage = self._replies.usage
 
     def generate(self, requests: Sequence[GenerationRequest]) -> list[list[Completion] | Dropped]:
         """`samples` completions per request, in the order given; a request without all of them is `Dropped`.
@@ -71,23 +62,16 @@ class EndpointGenerator:
             messages = wire_messages(request.messages, request.images)
         except BadImage as error:
             return Dropped(DropReason.IMAGE_UNDECODABLE, str(error))
-        asked = (self._identity, request.messages, request.images, request.schema)
-        keys = [reply_key(*asked, place) for place in range(request.samples)]
-        replies = [await asyncio.to_thread(self._cache.get, key) if self._cache else None for key in keys]
-        for reply in replies:
-            self._count(reply, hit=True)
-        while missing := [place for place, reply in enumerate(replies) if reply is None]:
-            body = self._body(request, missing)
-            told = await self._client.complete({**body, "messages": messages}, self._tokens(request, len(missing)))
-            if isinstance(told, Dropped):
-                return told
-            # A server may give fewer than it was asked for, and is asked again for the rest.
-            for place, reply in zip(missing, _replies(told), strict=False):
-                replies[place] = reply
-                self._count(reply, hit=False)
-                if self._cache:
-                    await asyncio.to_thread(self._cache.put, keys[place], reply)
-        return [Completion(reply.text, reply.finish_reason, reply.output_tokens) for reply in replies if reply]
+        return await self._replies.complete(
+            request, self._identity, lambda places: self._ask(request, messages, places)
+        )
+
+    async def _ask(
+        self, request: GenerationRequest, messages: Sequence[Message], samples: Sequence[int]
+    ) -> list[CachedReply] | Dropped:
+        body = {**self._body(request, samples), "messages": messages}
+        told = await self._client.complete(body, self._tokens(request, len(samples)))
+        return told if isinstance(told, Dropped) else _split(told)
 
     def _body(self, request: GenerationRequest, samples: Sequence[int]) -> dict[str, Any]:
         seed = int(content_id("sample", self._sampling.seed, request.key, samples[0])[:7], 16)
@@ -102,16 +86,6 @@ class EndpointGenerator:
         characters = sum(len(part.get("text", "")) for message in request.messages for part in _parts(message))
         prompt = characters // CHARACTERS_PER_TOKEN + len(request.images) * TOKENS_PER_IMAGE
         return prompt + samples * self._sampling.max_new_tokens
-
-    def _count(self, reply: CachedReply | None, hit: bool) -> None:
-        if reply is None:
-            return
-        tokens = (reply.input_tokens * self._settings.input_price, reply.output_tokens * self._settings.output_price)
-        price = sum(tokens) / 1_000_000
-        self.usage.replies += 1
-        self.usage.hits += hit
-        self.usage.saved += price if hit else 0.0
-        self.usage.spent += 0.0 if hit else price
 
 
 def sampled_by(sampling: SamplingSettings) -> dict[str, Any]:
@@ -147,7 +121,7 @@ def _parts(message: Message) -> list[dict[str, Any]]:
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
-def _replies(told: ChatReply) -> list[CachedReply]:
+def _split(told: ChatReply) -> list[CachedReply]:
     """The answers one by one. Servers tell tokens of all together: the prompt's go to the first, the rest is shared."""
     share, rest = divmod(told.output_tokens, len(told.choices))
     return [
