@@ -83,6 +83,11 @@ ANSWER_FACTS = pa.schema(
 """What pair forming knows of an answer besides its scores. `duplicate_of` names the answer of the same prompt that it
 nearly equals and that stays in its place; null where there is none."""
 
+NEEDS = pa.schema(
+    [("prompt_id", pa.string()), ("need", pa.string()), ("lowest", pa.float64()), ("highest", pa.float64())]
+)
+"""What the sampled answers to a prompt lack: `worse` ones, `better` ones, or nothing (`none`), by their overalls."""
+
 ASSESSMENT = pa.struct(
     [
         ("answer_id", pa.string()),
@@ -123,9 +128,11 @@ RATINGS = pa.schema(
         ("order", pa.list_(pa.string())),
         ("ratings", pa.list_(RATING)),
         ("attempts", pa.int64()),
+        ("faults", pa.list_(pa.string())),
     ]
 )
-"""The granular ratings (arXiv 2402.10884) that one rater gave the answers of a prompt, in the order shown."""
+"""The granular ratings (arXiv 2402.10884) that one rater gave the answers of a prompt, in the order shown. `faults` are
+codes of `Fault`, as in JUDGEMENTS."""
 
 GRADED = pa.struct([("answer_id", pa.string()), ("values", pa.list_(pa.float64())), ("quality", pa.float64())])
 """One answer with its values, means over the raters, and the sum of those that make its quality."""

@@ -63,7 +63,8 @@ def rated(name: str, value: Any) -> Callable[[dict[str, Any]], object]:
 @pytest.mark.parametrize(
     ("change", "trouble"),
     [
-        (lambda form: form.update(notes=form.pop("answers")), "no list `answers`"),
+        (lambda form: form.update(notes=""), "the reply has the unknown field 'notes'"),
+        (lambda form: form["answers"][0].update(overall=4), "answers[0] has the unknown field 'overall'"),
         (lambda form: form.update(answers={}), "no list `answers`"),
         (lambda form: form["answers"].pop(), "1 for 2 shown"),
         (lambda form: form["answers"].append(answer(3, 1, 1, 1, 1, 1)), "3 for 2 shown"),
@@ -75,7 +76,7 @@ def rated(name: str, value: Any) -> Callable[[dict[str, Any]], object]:
         (lambda form: form["answers"][1].pop("analysis"), "no text `analysis`"),
         (lambda form: form["answers"][1].update(ratings=[4] * 5), "no object `ratings`"),
         (lambda form: form["answers"][1]["ratings"].pop("coherence"), "lacks the attribute coherence"),
-        (rated("humour", 4), "unknown attribute 'humour'"),
+        (rated("humour", 4), "answers[1].ratings has the unknown field 'humour'"),
         (rated("verbosity", 5), "answers[1].ratings.verbosity is 5, not an integer from 0 to 4"),
         (rated("verbosity", -1), "verbosity is -1"),
         (rated("correctness", 3.0), "correctness is 3.0"),

@@ -72,8 +72,8 @@ def test_an_invalid_reply_is_fed_back_with_what_was_wrong_and_counted() -> None:
     rater = ToyRater(lambda text, attempt: text if attempt == 3 else f"try {attempt}")
     outcome = rate_batch(batch_of("p", "q"), rater, 3)
     assert outcome.rows["attempts"].to_pylist() == [3, 3]
-    assert outcome.metrics["rating_attempts"] == 6
-    assert outcome.metrics["rating_replies_refused"] == 4
+    assert outcome.rows["faults"].to_pylist() == [["not_one_object"] * 2] * 2
+    assert outcome.metrics == {"attempts": 6, "faults.not_one_object": 4, "lost": 0, "requests": 2}
     refused = [request.refused for request in rater.asked if request.refused]
     assert [(each.text, each.trouble) for each in refused[::2]] == [(f"try {n}", "no JSON object") for n in (1, 2)]
 
@@ -84,6 +84,7 @@ def test_a_reply_that_stays_invalid_drops_the_prompt_with_the_raw_text_of_every_
     [dropped] = outcome.dropped.to_pylist()
     assert (dropped["key"], dropped["reason"]) == ("p", "reply_invalid")
     assert [f"words {attempt}" in dropped["evidence"] for attempt in (1, 2, 3, 4)] == [True, True, True, False]
+    assert outcome.metrics == {"attempts": 3, "faults.not_one_object": 3, "lost": 1, "requests": 1}
 
 
 def test_a_reply_that_does_not_come_is_not_asked_for_again() -> None:
@@ -93,6 +94,7 @@ def test_a_reply_that_does_not_come_is_not_asked_for_again() -> None:
     assert len(rater.asked) == 2
     assert outcome.dropped["reason"].to_pylist() == ["endpoint_failed"]
     assert "what?" in outcome.dropped["evidence"][0].as_py()
+    assert (outcome.metrics["attempts"], outcome.metrics["lost"]) == (2, 1)
 
 
 class Scripted:
