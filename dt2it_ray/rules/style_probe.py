@@ -69,19 +69,26 @@ def out_of_fold(differences: Floats, prompts: Codes, folds: int, inverse_ridge: 
     It has no intercept, which is the same as fitting every pair in both orders. Differences are divided by their root
     mean square. `prompts` are codes; prompt p is in fold p mod `folds`.
     """
-    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     margins = np.zeros(len(differences))
-    for fold in range(folds):
-        held = prompts % folds == fold
-        seen = differences[~held]
-        scale = np.sqrt((seen**2).mean(axis=0))
-        seen = seen / np.where(scale > 0, scale, 1)
-        both = np.concatenate([seen, -seen])
-        labels = np.repeat([1, 0], len(seen))
-        model = LogisticRegression(C=inverse_ridge, fit_intercept=False, max_iter=1000).fit(both, labels)
-        margins[held] = (differences[held] / np.where(scale > 0, scale, 1)) @ model.coef_[0]
+    # One thread, so that the number of cores does not change a digit.
+    with threadpool_limits(1):
+        for fold in range(folds):
+            held = prompts % folds == fold
+            margins[held] = differences[held] @ _weights(differences[~held], inverse_ridge)
     return margins
+
+
+def _weights(differences: Floats, inverse_ridge: float) -> Floats:
+    from sklearn.linear_model import LogisticRegression
+
+    spread = np.sqrt((differences**2).mean(axis=0))
+    scale = np.where(spread > 0, spread, 1)
+    both = np.concatenate([differences, -differences]) / scale
+    labels = np.repeat([1, 0], len(differences))
+    model = LogisticRegression(C=inverse_ridge, fit_intercept=False, max_iter=1000).fit(both, labels)
+    return model.coef_[0] / scale
 
 
 def _figures(styled: Styled, probe: Probe) -> Iterator[tuple[str, str | None, Estimate]]:
