@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +15,7 @@ from dt2it_ray.errors import Dt2itError, StageFailed
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Workplace
 from dt2it_ray.store.files import Folder
-from dt2it_ray.store.parts import Receipt, write_piece
+from dt2it_ray.store.parts import Receipt, sum_metrics, write_piece
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,18 @@ def build_function(work: MapWork) -> BatchFn:
         raise StageFailed(f"step {work.step} cannot start: {type(error).__name__}: {error}") from error
 
 
+def close_function(work: MapWork, function: BatchFn) -> None:
+    """Have a function that will get no more batches release what it holds. A failure to do so is logged only: the rows
+    are made, and the process frees the rest when it ends."""
+    close = getattr(function, "close", None)
+    if close is None:
+        return
+    try:
+        close()
+    except Exception:
+        logging.getLogger(__name__).exception("step %s: its engine could not be closed", work.step)
+
+
 def run_slice(work: MapWork, function: BatchFn, part: str, slice_index: int, rows: pa.Table, skipped: int) -> Receipt:
     """Run the stage on a slice in batches and store the piece. Trouble comes back inside the receipt."""
     receipt = Receipt(part, slice_index, rows.num_rows, skipped)
@@ -74,10 +88,11 @@ def run_slice(work: MapWork, function: BatchFn, part: str, slice_index: int, row
         outcomes = [call_stage(work, function, batch) for batch in _batches(rows, work.batch_rows)]
         written = pa.concat_tables([work.stage.writes.empty_table(), *(outcome.rows for outcome in outcomes)])
         dropped = pa.concat_tables([dropped_table(), *(outcome.dropped for outcome in outcomes)])
+        metrics = sum_metrics(outcome.metrics for outcome in outcomes)
         write_piece(work.output, receipt, written, dropped)
     except Dt2itError as error:
         return dataclasses.replace(receipt, failure=str(error))
-    return receipt
+    return dataclasses.replace(receipt, metrics=metrics)
 
 
 def call_stage(work: MapWork, function: BatchFn, batch: pa.Table) -> Outcome:
@@ -85,7 +100,7 @@ def call_stage(work: MapWork, function: BatchFn, batch: pa.Table) -> Outcome:
 
     Raises:
         StageFailed: the function raised (the first row that makes it raise is named), wrote other columns than
-            declared, or lost a row.
+            declared, lost a row, or told a metric that is no number.
     """
     try:
         outcome = function(batch)
@@ -98,6 +113,7 @@ def call_stage(work: MapWork, function: BatchFn, batch: pa.Table) -> Outcome:
             f"step {work.step} wrote the columns {outcome.rows.schema.names}; declared: {work.stage.writes.names}"
         )
     _check_nothing_lost(work, batch, outcome)
+    _check_metrics(work, outcome)
     return Outcome(outcome.rows.cast(work.stage.writes), outcome.dropped, outcome.metrics)
 
 
@@ -113,6 +129,15 @@ def _check_nothing_lost(work: MapWork, batch: pa.Table, outcome: Outcome) -> Non
             f"step {work.step}: of {len(came)} rows {len(lost)} were lost, {len(invented)} invented and "
             f"{len(went & refused)} both kept and dropped, e.g. {example!r}. Every row must be written or dropped."
         )
+
+
+def _check_metrics(work: MapWork, outcome: Outcome) -> None:
+    for name, amount in outcome.metrics.items():
+        if isinstance(amount, bool) or not isinstance(amount, int | float) or not math.isfinite(amount):
+            raise StageFailed(
+                f"step {work.step} told the metric {name} = {amount!r}. Those of a map stage are summed over its "
+                "batches, so each must be a finite int or float; figures of all rows belong into a gather stage."
+            )
 
 
 def _culprit(function: BatchFn, batch: pa.Table, error: Exception) -> str:

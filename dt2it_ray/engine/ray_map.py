@@ -1,5 +1,6 @@
 """How map stages run on Ray Data: slices in, receipts out, in a pool of actors that may grow and shrink."""
 
+import json
 import logging
 import warnings
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import ray.exceptions
 from ray.data import ActorPoolStrategy, DataContext
 
 from dt2it_ray.engine.local import Todo, raise_failure, slices_of
-from dt2it_ray.engine.part_work import MapWork, build_function, read_slice, run_slice
+from dt2it_ray.engine.part_work import MapWork, build_function, close_function, read_slice, run_slice
 from dt2it_ray.errors import Dt2itError, StageFailed
 from dt2it_ray.stages.stage import BatchFn, Placement
 from dt2it_ray.store.parts import Receipt, Seal, seal_part
@@ -24,6 +25,7 @@ RECEIPTS = pa.schema(
         ("rows_in", pa.int64()),
         ("skipped", pa.int64()),
         ("failure", pa.string()),
+        ("metrics", pa.string()),
     ]
 )
 SLICES_IN_FLIGHT = 3
@@ -48,11 +50,9 @@ def map_parts(work: MapWork, todo: Todo, placement: Placement) -> Iterator[Recei
 
 
 def _map_parts(work: MapWork, todo: Todo, placement: Placement) -> Iterator[Receipt | Seal]:
-    slices = _slices(work, todo, placement)
     waiting: dict[str, list[Receipt]] = {part: [] for part in todo}
     sealing: list[ray.ObjectRef] = []
-    for row in slices.iter_rows():
-        receipt = Receipt(**row)
+    for receipt in _receipts(_slices(work, todo, placement)):
         raise_failure(receipt)
         yield receipt
         waiting[receipt.part].append(receipt)
@@ -63,6 +63,18 @@ def _map_parts(work: MapWork, todo: Todo, placement: Placement) -> Iterator[Rece
     yield from ray.get(sealing)
     if waiting:
         raise StageFailed(f"step {work.step}: no receipt came for {sorted(waiting)}; run again to make these parts")
+
+
+def _receipts(slices: Any) -> Iterator[Receipt]:
+    # `iter_rows` kills the actors when it is left before its end, as after a failed slice, so that no engine is closed.
+    # A stream of blocks that nobody holds any more ends them in peace.
+    bundles = slices.iter_internal_ref_bundles()
+    try:
+        for bundle in bundles:
+            for block in ray.get([entry.ref for entry in bundle.blocks]):
+                yield from (Receipt(**{**row, "metrics": json.loads(row["metrics"])}) for row in block.to_pylist())
+    finally:
+        del bundles
 
 
 def _slices(work: MapWork, todo: Todo, placement: Placement) -> Any:
@@ -134,13 +146,23 @@ class _Worker:
         if self._function is None:
             slice_row["failure"] = self._trouble
         if self._function is None or slice_row["failure"]:
-            return pa.Table.from_pylist([{**slice_row, "rows_in": 0}], schema=RECEIPTS)
+            return _as_row(Receipt(rows_in=0, **slice_row))
         flat = batch["rows"].combine_chunks().flatten()
         rows = pa.Table.from_struct_array(flat).cast(self._work.stage.reads)
         receipt = run_slice(
             self._work, self._function, slice_row["part"], slice_row["slice_index"], rows, slice_row["skipped"]
         )
-        return pa.Table.from_pylist([asdict(receipt)], schema=RECEIPTS)
+        return _as_row(receipt)
+
+    def __del__(self) -> None:
+        # Ray Data 2.60 has no other hook: an actor that ends in peace deletes its callable before the process exits.
+        if self._function is not None:
+            close_function(self._work, self._function)
+
+
+def _as_row(receipt: Receipt) -> pa.Table:
+    row = {**asdict(receipt), "metrics": json.dumps(receipt.metrics)}
+    return pa.Table.from_pylist([row], schema=RECEIPTS)
 
 
 @ray.remote(num_cpus=0, max_retries=3)

@@ -14,7 +14,7 @@ from dt2it_ray.pipeline.step_files import data_folder
 from dt2it_ray.stages.stage import GatherStage, LoadStage, MapStage, Placement, Step, TrainStage, Workplace
 from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Counts, Manifest, PartFile
-from dt2it_ray.store.parts import Receipt, Seal, sealed_parts, total
+from dt2it_ray.store.parts import Receipt, Seal, sealed_parts, sum_metrics, total
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,8 @@ def do_map(step: Step, stage: MapStage, run: Folder, inputs: Mapping[str, Manife
             else:
                 reporter.advance(step.name, event.rows_in + event.skipped)
     output.delete("pieces")
-    return Made.of([sealed[name] for name in parts], {}, rows_before)
+    seals = [sealed[name] for name in parts]
+    return Made.of(seals, sum_metrics(seal.metrics for seal in seals), rows_before)
 
 
 def _events(step: Step, work: MapWork, todo: Mapping[str, int]) -> Iterator[Receipt | Seal]:

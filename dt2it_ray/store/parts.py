@@ -2,7 +2,7 @@
 
 import collections
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 import pyarrow as pa
@@ -25,6 +25,8 @@ class Receipt:
     rows_in: int
     skipped: int
     failure: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Sums over its batches."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Seal:
     reasons: Mapping[str, int] = field(default_factory=dict)
     dropped_sha256: str = ""
     """Of the file of dropped rows; empty if there are none."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Sums over its slices, so that a run that is resumed knows them too."""
 
     def file(self) -> PartFile:
         """The manifest's entry for this part."""
@@ -75,14 +79,23 @@ def seal_part(data: Folder, part: str, receipts: Sequence[Receipt], num_rows: in
     order = sorted(receipts, key=lambda receipt: receipt.slice_index)
     rows = pa.concat_tables([pieces.read_table(f"{receipt.slice_index:05d}.parquet") for receipt in order])
     dropped = pa.concat_tables([pieces.read_table(f"{receipt.slice_index:05d}.dropped.parquet") for receipt in order])
-    seal = seal_rows(
-        data, part, rows, dropped, key, sum(r.rows_in for r in order), sum(receipt.skipped for receipt in order)
-    )
+    rows_in, skipped = sum(receipt.rows_in for receipt in order), sum(receipt.skipped for receipt in order)
+    metrics = sum_metrics([receipt.metrics for receipt in order])
+    seal = seal_rows(data, part, rows, dropped, key, rows_in, skipped, metrics)
     data.delete(f"pieces/{part}")
     return seal
 
 
-def seal_rows(data: Folder, part: str, rows: pa.Table, dropped: pa.Table, key: str, rows_in: int, skipped: int) -> Seal:
+def seal_rows(
+    data: Folder,
+    part: str,
+    rows: pa.Table,
+    dropped: pa.Table,
+    key: str,
+    rows_in: int,
+    skipped: int,
+    metrics: Mapping[str, float] | None = None,
+) -> Seal:
     """Write a part from rows in memory, then its seal."""
     rows = rows.sort_by([(key, "ascending")])
     refuse_duplicates(rows[key], key, data.path(part))
@@ -99,6 +112,7 @@ def seal_rows(data: Folder, part: str, rows: pa.Table, dropped: pa.Table, key: s
         sha256=sha256,
         dropped_sha256=dropped_sha256,
         reasons=dict(sorted(collections.Counter(dropped["reason"].to_pylist()).items())),
+        metrics=metrics or {},
     )
     data.write(f"seals/{part}.json", json.dumps(asdict(seal)).encode())
     return seal
@@ -129,6 +143,15 @@ def total(seals: Sequence[Seal]) -> Counts:
         skipped=sum(seal.skipped for seal in seals),
         reasons=dict(sorted(reasons.items())),
     )
+
+
+def sum_metrics(told: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Sums by name, in the order of the names."""
+    sums: dict[str, float] = {}
+    for metrics in told:
+        for name, amount in metrics.items():
+            sums[name] = sums.get(name, 0) + amount
+    return dict(sorted(sums.items()))
 
 
 def refuse_duplicates(keys: pa.ChunkedArray, key: str, where: str) -> None:
