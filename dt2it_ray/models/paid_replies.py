@@ -1,9 +1,9 @@
 """How an engine spares itself what the cache has, and what all of it took."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.models.protocols import Completion, GenerationRequest
@@ -11,6 +11,7 @@ from dt2it_ray.models.response_cache import CachedReply, ResponseCache, reply_ke
 
 Ask = Callable[[Sequence[int]], Awaitable[Sequence[CachedReply] | Dropped]]
 """Asks a model for the samples of these numbers; it may give fewer, at least one, which are then the first of them."""
+ReplyT = TypeVar("ReplyT")
 MILLION = 1_000_000
 
 
@@ -70,3 +71,13 @@ class PaidReplies:
         self.usage.input_tokens += reply.input_tokens
         self.usage.output_tokens += reply.output_tokens
         self.usage.spent += price
+
+
+async def side_by_side(works: Iterable[Coroutine[Any, Any, ReplyT]]) -> list[ReplyT]:
+    """What each returns, in order. The first error of one ends the others and is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(work) for work in works]
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]

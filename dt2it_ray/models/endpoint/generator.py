@@ -14,7 +14,7 @@ from dt2it_ray.models.endpoint.client import EndpointClient
 from dt2it_ray.models.endpoint.reply import ChatReply
 from dt2it_ray.models.endpoint.settings import EndpointSettings
 from dt2it_ray.models.model_settings import SamplingSettings
-from dt2it_ray.models.paid_replies import PaidReplies
+from dt2it_ray.models.paid_replies import PaidReplies, side_by_side
 from dt2it_ray.models.protocols import Completion, GenerationRequest
 from dt2it_ray.models.response_cache import CachedReply, ResponseCache
 
@@ -42,20 +42,12 @@ class EndpointGenerator:
         Raises:
             StageFailed: the server answers no request at all. StoreError: the cache cannot be used.
         """
-        return self._runner.run(self._generate(requests))
+        return self._runner.run(side_by_side(self._answer(request) for request in requests))
 
     def close(self) -> None:
         """Close the connections."""
         self._runner.run(self._client.aclose())
         self._runner.close()
-
-    async def _generate(self, requests: Sequence[GenerationRequest]) -> list[list[Completion] | Dropped]:
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._answer(request)) for request in requests]
-        except ExceptionGroup as failures:
-            raise failures.exceptions[0] from None
-        return [task.result() for task in tasks]
 
     async def _answer(self, request: GenerationRequest) -> list[Completion] | Dropped:
         try:

@@ -1,0 +1,1 @@
+"""Answers from vLLM's async engine on the worker's own accelerators."""

@@ -1,0 +1,119 @@
+"""How vLLM's async engine is started, asked from any thread, given up when it dies, and let go."""
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Coroutine, Mapping
+from typing import Any, TypeVar
+
+from dt2it_ray.errors import StageFailed
+
+AnswerT = TypeVar("AnswerT")
+DEAD_EXIT_CODE = 70
+"""Of a Ray worker whose engine died (EX_SOFTWARE)."""
+OWN_DEFAULTS = {
+    # vLLM reports to its makers otherwise.
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_LOGGING_LEVEL": "WARNING",
+}
+
+
+class AsyncEngine:
+    """One engine with an event loop of its own, in a thread. Coroutines of all callers share it."""
+
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
+        """Start an engine with these fields of vLLM's `AsyncEngineArgs`. Whatever vLLM raises comes through."""
+        for name, value in OWN_DEFAULTS.items():
+            os.environ.setdefault(name, value)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="vllm", daemon=True)
+        self._thread.start()
+        self._vllm: Any = None
+        try:
+            self._vllm = self.run(_start(arguments))
+        finally:
+            if self._vllm is None:
+                self.close()
+
+    def run(self, work: Coroutine[Any, Any, AnswerT]) -> AnswerT:
+        """What the coroutine returns. Several threads may wait at once, and their requests run side by side.
+
+        Raises:
+            StageFailed: the engine died, in this call or before. In a Ray worker the process ends instead.
+        """
+        from vllm.v1.engine.exceptions import EngineDeadError  # pyright: ignore[reportMissingImports]
+
+        if not self._thread.is_alive():
+            work.close()
+            raise StageFailed("the vLLM engine has been closed")
+        try:
+            return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        except EngineDeadError:
+            raise _death() from None
+
+    @property
+    def tokenizer(self) -> Any:
+        """The checkpoint's tokenizer, with its chat template."""
+        return self._vllm.renderer.get_tokenizer()
+
+    @property
+    def max_model_len(self) -> int:
+        """Most tokens of a prompt and its answer together."""
+        return self._vllm.model_config.max_model_len
+
+    async def read(self, prompt: Mapping[str, Any]) -> Any:
+        """The prompt as the engine takes it: tokens and prepared images.
+
+        Raises:
+            VLLMValidationError: vLLM refuses it. ValueError: the image processor does.
+        """
+        renderer = self._vllm.renderer
+        # Chat templates write the special tokens themselves.
+        how = renderer.default_cmpl_tok_params.with_kwargs(add_special_tokens=False)
+        (ready,) = await renderer.render_cmpl_async([dict(prompt)], how)
+        return ready
+
+    async def answer(self, prompt: Any, sampling: Any, key: str) -> Any:
+        """vLLM's `RequestOutput` with all answers to a prompt that was read.
+
+        Raises:
+            VLLMValidationError: vLLM refuses it. EngineDeadError: see `run`.
+        """
+        outputs = [output async for output in self._vllm.generate(prompt, sampling, key)]
+        return outputs[-1]
+
+    def close(self) -> None:
+        """End the engine's processes, which gives its memory back. Closing again does nothing."""
+        if not self._thread.is_alive():
+            return
+        if self._vllm is not None:
+            self._vllm.shutdown()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self._vllm = None
+
+
+async def _start(arguments: Mapping[str, Any]) -> Any:
+    from vllm.engine.arg_utils import AsyncEngineArgs  # pyright: ignore[reportMissingImports]
+    from vllm.v1.engine.async_llm import AsyncLLM  # pyright: ignore[reportMissingImports]
+
+    return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
+
+
+def _death() -> StageFailed:
+    message = (
+        "the vLLM engine died; its own log above says of what. Out of memory: lower gpu_memory_utilization or "
+        "max_num_seqs. Rows that are done are kept; run again to make the rest."
+    )
+    if restarted_by_ray():
+        print(f"{message} This worker ends, so that Ray starts another one.", file=sys.stderr, flush=True)
+        os._exit(DEAD_EXIT_CODE)
+    return StageFailed(message)
+
+
+def restarted_by_ray() -> bool:
+    """Whether this process is a Ray worker, which Ray replaces when it ends. A driver that runs as a Ray job has the
+    variable too, but another parent."""
+    return os.environ.get("RAY_RAYLET_PID") == str(os.getppid())

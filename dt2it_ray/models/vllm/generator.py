@@ -1,0 +1,172 @@
+"""How answers are sampled with vLLM: all requests of all callers in flight at once."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from dt2it_ray.data.dropped import Dropped
+from dt2it_ray.data.ids import content_id
+from dt2it_ray.data.schema import DropReason
+from dt2it_ray.models.backbones import Backbone
+from dt2it_ray.models.model_settings import SamplingSettings
+from dt2it_ray.models.paid_replies import PaidReplies, side_by_side
+from dt2it_ray.models.protocols import Completion, GenerationRequest
+from dt2it_ray.models.response_cache import CachedReply, ResponseCache
+from dt2it_ray.models.vllm.engine import AsyncEngine
+from dt2it_ray.models.vllm.prompt import ready_prompt
+from dt2it_ray.models.vllm.settings import VllmSettings
+
+TRIES = 3
+"""vLLM asks to send a request again when its caches of prepared images have drifted apart."""
+WHOLE = frozenset({"stop", "length"})
+"""Finish reasons of answers; others are troubles."""
+LENGTH_PARAMETERS = frozenset({"input_text", "input_tokens"})
+"""What vLLM blames when a text alone is too long."""
+
+
+class VllmGenerator:
+    """Implements `Generator`. `generate` may be called from several threads; their requests run side by side.
+
+    A sample's seed depends on the sampling's seed, the request's key and the sample's number only. What else runs
+    beside it may still move the last digits of its probabilities, and so, rarely, a token."""
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        settings: VllmSettings,
+        sampling: SamplingSettings,
+        cache: ResponseCache | None = None,
+    ) -> None:
+        """Raises whatever vLLM does when it cannot run the checkpoint."""
+        self._sampling = sampling
+        self._identity = {"vllm": settings.model_dump(), "checkpoint": backbone.digest, **sampling.model_dump()}
+        self._replies = PaidReplies(cache)
+        self.usage = self._replies.usage
+        self._engine = AsyncEngine(engine_arguments(backbone.path, settings, sampling))
+        self._special = [token for token in self._engine.tokenizer.get_added_vocab() if token]
+        room = self._engine.max_model_len - sampling.max_new_tokens
+        self._longest = min(sampling.collate.max_length, room)
+
+    def generate(self, requests: Sequence[GenerationRequest]) -> list[list[Completion] | Dropped]:
+        """`samples` completions per request, in the order given; a request without all of them is `Dropped`.
+
+        Raises:
+            StageFailed: the engine died; in a Ray worker the process ends instead.
+            StoreError: the cache cannot be used.
+        """
+        return self._engine.run(side_by_side(self._complete(request) for request in requests))
+
+    def close(self) -> None:
+        """End the engine and give its memory back."""
+        self._engine.close()
+
+    async def _complete(self, request: GenerationRequest) -> list[Completion] | Dropped:
+        # Draws depend on the key, so another key's reply to the same words is another reply.
+        identity = {**self._identity, "key": request.key}
+        return await self._replies.complete(request, identity, lambda places: self._ask(request, places))
+
+    async def _ask(self, request: GenerationRequest, places: Sequence[int]) -> list[CachedReply] | Dropped:
+        from vllm.exceptions import VLLMClientError  # pyright: ignore[reportMissingImports]
+
+        sampling = self._parameters(request, places[0], _run_length(places))
+        ends: list[str] = []
+        try:
+            for _ in range(TRIES):
+                prompt = await self._read(request)
+                if isinstance(prompt, Dropped):
+                    return prompt
+                output = await self._engine.answer(prompt, sampling, request.key)
+                ends = [str(answer.finish_reason) for answer in output.outputs]
+                if WHOLE.issuperset(ends):
+                    return _replies(output)
+        except VLLMClientError as error:
+            reason = DropReason.REQUEST_REFUSED
+            if getattr(error, "parameter", None) in LENGTH_PARAMETERS:
+                reason = DropReason.PROMPT_TOO_LONG
+            return Dropped(reason, str(error))
+        return Dropped(DropReason.REQUEST_REFUSED, f"vLLM gave up {TRIES} times, the last time with {ends}")
+
+    async def _read(self, request: GenerationRequest) -> Any:
+        """The prompt as the engine takes it, or why it cannot be asked."""
+        asked = (request.messages, request.images, self._engine.tokenizer, self._special)
+        # Decoding would keep the other requests waiting; a text is not worth the way to another thread.
+        ready = await asyncio.to_thread(ready_prompt, *asked) if request.images else ready_prompt(*asked)
+        if isinstance(ready, Dropped):
+            return ready
+        try:
+            prompt = await self._engine.read(ready.for_engine())
+        except ValueError as error:
+            # Image processors refuse sizes and shapes that they cannot cut into patches.
+            return Dropped(DropReason.IMAGE_UNDECODABLE, str(error))
+        length = len(prompt["prompt_token_ids"])
+        if length <= self._longest:
+            return prompt
+        return Dropped(DropReason.PROMPT_TOO_LONG, f"{length} tokens, more than {self._longest}", ready.text)
+
+    def _parameters(self, request: GenerationRequest, first: int, samples: int) -> Any:
+        from vllm.sampling_params import (  # pyright: ignore[reportMissingImports]
+            RequestOutputKind,
+            SamplingParams,
+            StructuredOutputsParams,
+        )
+
+        held = None
+        if request.schema is not None:
+            # Small models fill a reply with the line breaks that JSON allows.
+            held = StructuredOutputsParams(json=dict(request.schema), disable_any_whitespace=True)
+        return SamplingParams(
+            n=samples,
+            # vLLM adds the number of the sample, counted from 0, to the seed of the first.
+            seed=int(content_id("sample", self._sampling.seed, request.key)[:15], 16) + first,
+            temperature=self._sampling.temperature,
+            top_p=self._sampling.top_p,
+            max_tokens=self._sampling.max_new_tokens,
+            structured_outputs=held,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+
+
+def engine_arguments(folder: str, settings: VllmSettings, sampling: SamplingSettings) -> dict[str, Any]:
+    """The fields of vLLM's engine arguments for a checkpoint, with both groups of settings."""
+    collate = sampling.collate
+    pixels = {"min_pixels": collate.image_min_pixels, "max_pixels": collate.image_max_pixels}
+    parallel = settings.tensor_parallel_size
+    arguments = {
+        "model": folder,
+        "dtype": settings.dtype,
+        "max_model_len": settings.max_model_len or _needed_length(folder, sampling),
+        "limit_mm_per_prompt": {"image": settings.images_per_prompt, "video": 0},
+        "mm_processor_kwargs": {name: value for name, value in pixels.items() if value is not None} or None,
+        "load_format": settings.load_format,
+        "tensor_parallel_size": parallel,
+        # Ray placed this worker with all of its GPUs; vLLM's own use of Ray would look for others.
+        "distributed_executor_backend": "mp" if parallel > 1 else None,
+        "gpu_memory_utilization": settings.gpu_memory_utilization,
+        "max_num_seqs": settings.max_num_seqs,
+        "enforce_eager": settings.enforce_eager,
+        "enable_prefix_caching": True,
+        "disable_log_stats": True,
+    }
+    return {name: value for name, value in arguments.items() if value is not None}
+
+
+def _needed_length(folder: str, sampling: SamplingSettings) -> int:
+    from transformers import AutoConfig
+
+    config: Any = AutoConfig.from_pretrained(folder, local_files_only=True)
+    needed = sampling.collate.max_length + sampling.max_new_tokens
+    return min(needed, config.get_text_config().max_position_embeddings)
+
+
+def _replies(output: Any) -> list[CachedReply]:
+    """The answers one by one; the prompt's tokens are told with the first."""
+    prompt = len(output.prompt_token_ids)
+    return [
+        CachedReply(answer.text, answer.finish_reason, 0 if place else prompt, len(answer.token_ids))
+        for place, answer in enumerate(output.outputs)
+    ]
+
+
+def _run_length(places: Sequence[int]) -> int:
+    """How many of the places follow one another without a gap, from the first."""
+    return next((count for count, place in enumerate(places) if place != places[0] + count), len(places))
