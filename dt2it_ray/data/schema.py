@@ -71,23 +71,6 @@ CANDIDATES = pa.schema(
 """Distinct answers to a prompt; `samples` counts the draws, duplicates included. `origins` runs beside `answers` and
 says who wrote each: `model:NAME`, `reference` (the data's own), or `degraded:KIND` (made worse on purpose)."""
 
-ANSWER_FACTS = pa.schema(
-    [
-        ("answer_id", pa.string()),
-        ("prompt_id", pa.string()),
-        ("characters", pa.int64()),
-        ("origin", pa.string()),
-        ("duplicate_of", pa.string()),
-    ]
-)
-"""What pair forming knows of an answer besides its scores. `duplicate_of` names the answer of the same prompt that it
-nearly equals and that stays in its place; null where there is none."""
-
-NEEDS = pa.schema(
-    [("prompt_id", pa.string()), ("need", pa.string()), ("lowest", pa.float64()), ("highest", pa.float64())]
-)
-"""What the sampled answers to a prompt lack: `worse` ones, `better` ones, or nothing (`none`), by their overalls."""
-
 ASSESSMENT = pa.struct(
     [
         ("answer_id", pa.string()),
@@ -116,7 +99,7 @@ JUDGEMENTS = pa.schema(
 )
 """What one judge said of the answers of a prompt. `mode` is `listwise` or `pointwise`, `shown` is 0 for the first order
 and 1 for the second, `order` the answers as shown. `faults` are codes of `Fault`, one for each time that a reply broke
-a rule, refused replies included. An answer without assessment is lost: `evidence` holds the refused replies (else null)."""
+a rule, refused replies included. An answer without assessment is lost: `evidence` has the refused replies (else null)."""
 
 RATING = pa.struct([("answer_id", pa.string()), ("values", pa.list_(pa.int64())), ("characters", pa.int64())])
 """One answer as one rater saw it: its values in the order of the attributes, and how long it is."""

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from dt2it_ray.models.backbones import Backbone
-from dt2it_ray.stages import construct, judge
+from dt2it_ray.stages import answer_facts, generate, judge, pairs
+from dt2it_ray.stages.construct import ConstructSettings
 from dt2it_ray.stages.judges import JudgeSettings, JudgingSettings
 from dt2it_ray.stages.stage import MapStage, Step
 from dt2it_ray.stages.world import AddStep
 
-AnsweredT = TypeVar("AnsweredT", construct.GenerateSettings, JudgeSettings)
+AnsweredT = TypeVar("AnsweredT", generate.GenerateSettings, JudgeSettings)
 """Settings of a step that asks an engine."""
 
 
@@ -25,12 +26,10 @@ class Constructed:
     pairs: Step
 
 
-def plan_construction(
-    add: AddStep, settings: construct.ConstructSettings, backbone: Backbone, rows: Step
-) -> Constructed:
+def plan_construction(add: AddStep, settings: ConstructSettings, backbone: Backbone, rows: Step) -> Constructed:
     """Add the steps from prompt rows to pairs."""
     candidates = add(
-        "construct/generate", construct.GENERATE, with_backbone(settings.generate, backbone), {"rows": rows}
+        "construct/generate", generate.GENERATE, with_backbone(settings.generate, backbone), {"rows": rows}
     )
     judged = {"rows": rows, "candidates": candidates}
     orders = settings.listwise.orders
@@ -40,10 +39,11 @@ def plan_construction(
     pointwise = [JudgingSettings(judge=with_backbone(each, backbone)) for each in settings.pointwise.judges]
     judgements = {
         **plan_panel(add, judge.LISTWISE, listwise, judged),
-        **plan_panel(add, judge.POINTWISE, pointwise, judged),
+        **(plan_panel(add, judge.POINTWISE, pointwise, judged) if settings.pairs.agreement == "both" else {}),
     }
-    pairs = add("construct/pairs", construct.FORM_PAIRS, settings.pairs, {"rows": rows, **judgements})
-    return Constructed(candidates, judgements, pairs)
+    facts = add("construct/answer_facts", answer_facts.FACTS, settings.facts, {"rows": candidates})
+    agreed = {"rows": rows, "facts": facts, **judgements}
+    return Constructed(candidates, judgements, add("construct/pairs", pairs.FORM_PAIRS, settings.pairs, agreed))
 
 
 def plan_panel(

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from dt2it_ray.pipeline.construct_plan import Constructed
 from dt2it_ray.stages import labels, reliability, style
-from dt2it_ray.stages.construct import ConstructSettings, model_name
+from dt2it_ray.stages.construct import ConstructSettings
+from dt2it_ray.stages.generate import model_name
 from dt2it_ray.stages.judges import JudgingSettings
 from dt2it_ray.stages.stage import NoSettings, Step
 from dt2it_ray.stages.world import AddStep

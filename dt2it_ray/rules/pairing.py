@@ -1,5 +1,6 @@
 """Which answers of a prompt form preference pairs: those whose order both judges agree on (arXiv 2604.19544)."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -27,53 +28,56 @@ class Pairing:
 
 
 def form_pairs(
-    listwise: pa.Table, pointwise: pa.Table, sources: pa.Table, max_pairs: int = 0, both_orders: bool = False
+    listwise: pa.Table,
+    pointwise: pa.Table | None,
+    sources: pa.Table,
+    both_orders: bool = False,
 ) -> Pairing:
-    """Every two answers of a prompt that both judges order alike and strictly, the better one as chosen.
+    """Every two answers of a prompt that both kinds of judging order alike and strictly, the better one as chosen.
 
     `listwise` and `pointwise` have the columns of JUDGEMENTS; several judgements of one answer are averaged. `sources`
-    has `prompt_id` and `source`. Strength is the mean of the two judges' gaps between overall scores. With `max_pairs`
-    above 0 a prompt gives at most that many pairs, drawn by pair id, which is a content hash: weak and strong alike.
-    With `both_orders` no listwise judge may turn a pair in one of the orders that it saw.
+    has `prompt_id` and `source`. Strength is the mean of the gaps between overall scores, listwise and pointwise.
+    Without `pointwise`, the listwise order decides alone. With `both_orders` no listwise judge may turn a pair in one
+    of the orders that it saw. Of all comparisons each is agreed, disagreed, tied or (with `both_orders`) turned.
 
     Raises:
         StageFailed: a judged prompt is not in `sources`.
     """
-    both, unmatched = _answers_of_both(listwise, pointwise)
-    first, second = _comparisons(both["prompt_id"])
-    gaps = [overall[first] - overall[second] for overall in (both["listwise"].to_numpy(), both["pointwise"].to_numpy())]
-    tied = (gaps[0] == 0) | (gaps[1] == 0)
-    agreed = ~tied & (np.sign(gaps[0]) == np.sign(gaps[1]))
-    turned = agreed & ~agree_in_both_orders(listwise, both, first, second) if both_orders else np.zeros_like(agreed)
-    agreed &= ~turned
+    modes = {"listwise": listwise} if pointwise is None else {"listwise": listwise, "pointwise": pointwise}
+    judged, unmatched = _answers_of_all(modes)
+    first, second = _comparisons(judged["prompt_id"])
+    gaps = np.stack([overall[first] - overall[second] for overall in (judged[name].to_numpy() for name in modes)])
+    tied = (gaps == 0).any(axis=0)
+    alike = ~tied & (np.sign(gaps) == np.sign(gaps[0])).all(axis=0)
+    turned = alike & ~agree_in_both_orders(listwise, judged, first, second) if both_orders else np.zeros_like(alike)
+    agreed = alike & ~turned
     counts = {
-        "prompts": len(pc.unique(both["prompt_id"])),
-        "answers": both.num_rows,
+        "prompts": len(pc.unique(judged["prompt_id"])),
+        "answers": judged.num_rows,
         "answers_judged_once": unmatched,
         "agreed": int(agreed.sum()),
-        "disagreed": int((~tied & ~agreed & ~turned).sum()),
+        "disagreed": int((~tied & ~alike).sum()),
         **({"order_turned": int(turned.sum())} if both_orders else {}),
         "tied": int(tied.sum()),
     }
     better = np.where(gaps[0] > 0, first, second)[agreed]
     worse = np.where(gaps[0] > 0, second, first)[agreed]
-    strength = ((np.abs(gaps[0]) + np.abs(gaps[1])) / 2)[agreed]
-    pairs = _at_most(_pair_table(both, better, worse, strength, sources), max_pairs)
-    return Pairing(pairs, {**counts, "pairs": pairs.num_rows})
+    strength = np.abs(gaps).mean(axis=0)[agreed]
+    return Pairing(_pair_table(judged, better, worse, strength, sources).sort_by("pair_id"), counts)
 
 
-def _answers_of_both(listwise: pa.Table, pointwise: pa.Table) -> tuple[pa.Table, int]:
-    """Answers with an overall by each judge, sorted by prompt and answer; and how many have one only."""
-    one, other = (
-        _mean_overalls(table).rename_columns(["prompt_id", "answer_id", name])
-        for name, table in (("listwise", listwise), ("pointwise", pointwise))
+def _answers_of_all(modes: Mapping[str, pa.Table]) -> tuple[pa.Table, int]:
+    """Answers with an overall of every mode, sorted by prompt and answer; and how many lack one."""
+    means = [mean_overalls(table).rename_columns(["prompt_id", "answer_id", name]) for name, table in modes.items()]
+    judged = functools.reduce(
+        lambda one, other: one.join(other, keys=["prompt_id", "answer_id"], join_type="inner", use_threads=False),
+        means,
     )
-    both = one.join(other, keys=["prompt_id", "answer_id"], join_type="inner", use_threads=False)
-    both = both.sort_by(BY_ANSWER[:2]).combine_chunks()
-    return both, one.num_rows + other.num_rows - 2 * both.num_rows
+    judged = judged.sort_by(BY_ANSWER[:2]).combine_chunks()
+    return judged, sum(table.num_rows - judged.num_rows for table in means)
 
 
-def _mean_overalls(judgements: pa.Table) -> pa.Table:
+def mean_overalls(judgements: pa.Table) -> pa.Table:
     """Columns prompt_id, answer_id, overall: one row per judged answer, the mean over its judgements."""
     rows = judgements.select(["prompt_id", "assessments"]).combine_chunks()
     lists = rows["assessments"].combine_chunks() if rows.num_rows else pa.array([], rows["assessments"].type)
@@ -100,10 +104,10 @@ def _comparisons(prompts: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pair_table(
-    both: pa.Table, better: np.ndarray, worse: np.ndarray, strength: np.ndarray, sources: pa.Table
+    judged: pa.Table, better: np.ndarray, worse: np.ndarray, strength: np.ndarray, sources: pa.Table
 ) -> pa.Table:
     prompts, chosen, rejected = (
-        both[column].take(pa.array(rows))
+        judged[column].take(pa.array(rows))
         for column, rows in (("prompt_id", better), ("answer_id", better), ("answer_id", worse))
     )
     source = sources["source"].take(pc.index_in(prompts, value_set=sources["prompt_id"].combine_chunks()))
@@ -121,13 +125,3 @@ def _pair_table(
         "planted_flip": pa.nulls(len(prompts), pa.bool_()),
     }
     return pa.table(columns, schema=PAIRS)
-
-
-def _at_most(pairs: pa.Table, max_pairs: int) -> pa.Table:
-    """The pairs sorted by id; the first `max_pairs` of each prompt if that is above 0."""
-    if max_pairs > 0 and pairs.num_rows:
-        pairs = pairs.sort_by([("prompt_id", "ascending"), ("pair_id", "ascending")])
-        group = pc.dictionary_encode(pairs["prompt_id"]).combine_chunks().indices.to_numpy()
-        starts = np.searchsorted(group, group)
-        pairs = pairs.filter(pa.array(np.arange(len(group)) - starts < max_pairs))
-    return pairs.sort_by([("pair_id", "ascending")])

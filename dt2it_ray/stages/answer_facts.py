@@ -3,7 +3,8 @@
 import pyarrow as pa
 from pydantic import Field
 
-from dt2it_ray.data.schema import ANSWER_FACTS, CANDIDATES
+from dt2it_ray.data.answer_tables import ANSWER_FACTS
+from dt2it_ray.data.schema import CANDIDATES
 from dt2it_ray.rules.near_duplicates import Written, find_duplicates
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Workplace

@@ -30,7 +30,6 @@ def test_only_pairs_that_both_judges_order_alike_are_kept() -> None:
         "agreed": 4,
         "disagreed": 1,
         "tied": 1,
-        "pairs": 4,
     }
 
 
@@ -73,13 +72,13 @@ def test_no_judgements_give_no_pairs() -> None:
     assert pairs.num_rows == 0
 
 
-@pytest.mark.parametrize(("limit", "expected"), [(0, 9), (2, 4), (5, 8), (100, 9)])
-def test_a_prompt_gives_at_most_max_pairs_drawn_by_id(limit: int, expected: int) -> None:
-    both = judgement_table([("x", {"a": 1.0, "b": 2.0, "c": 3.0, "d": 4.0}), ("y", {"a": 1.0, "b": 2.0, "e": 3.0})])
-    every, some = (form_pairs(both, both, SOURCES, maximum).pairs for maximum in (0, limit))
-    assert some.num_rows == expected
-    assert some["pair_id"].to_pylist() == sorted(some["pair_id"].to_pylist())
-    assert set(some["pair_id"].to_pylist()) <= set(every["pair_id"].to_pylist())
+def test_without_pointwise_judgements_the_listwise_order_decides() -> None:
+    listwise = judgement_table([("x", {"a": 9.0, "b": 7.0, "c": 7.0})])
+    pairing = form_pairs(listwise, None, SOURCES)
+    assert directions(pairing.pairs) == {("a", "b"), ("a", "c")}
+    assert pairing.pairs["strength"].to_pylist() == [2.0, 2.0]
+    counts = {"agreed": 2, "disagreed": 0, "tied": 1, "answers_judged_once": 0}
+    assert counts.items() <= pairing.counts.items()
 
 
 @given(OVERALLS, OVERALLS)

@@ -1,23 +1,14 @@
-"""Candidates become answers, and answers that both judges order alike become pairs."""
+"""Samples of one model become distinct answers, each with its author."""
 
 from pathlib import Path
 
 import pyarrow as pa
 
 from dt2it_ray.data.ids import answer_id
-from dt2it_ray.stages.construct import (
-    GENERATE,
-    GenerateSettings,
-    PairSettings,
-    build_generation,
-    generate_batch,
-    pair_candidates,
-)
-from dt2it_ray.stages.judge import READS, Mode, judge_batch
-from dt2it_ray.stages.judges import JudgeSettings
+from dt2it_ray.stages.generate import GENERATE, GenerateSettings, build_generation, generate_batch
 from dt2it_ray.stages.stage import Workplace
 from tests.models.endpoint.server import chat_server
-from tests.stages.rows import ToyGenerator, ToyJudge, prompt_row
+from tests.stages.rows import ToyGenerator, prompt_row
 
 
 def test_equal_samples_are_one_answer_and_a_prompt_with_fewer_than_two_is_dropped() -> None:
@@ -32,22 +23,8 @@ def test_equal_samples_are_one_answer_and_a_prompt_with_fewer_than_two_is_droppe
     assert (row["samples"], row["origins"]) == (4, ["model:toy", "model:toy"])
     reasons = dict(zip(outcome.dropped["key"].to_pylist(), outcome.dropped["reason"].to_pylist(), strict=True))
     assert reasons == {"q": "too_few_answers", "broken": "image_undecodable"}
-
-
-def judgements(worth: dict[str, int], mode: Mode) -> pa.Table:
-    batch = pa.Table.from_pylist([prompt_row("p", tuple(worth))], schema=READS)
-    return judge_batch(batch, ToyJudge("j", worth.__getitem__), mode, JudgeSettings()).rows
-
-
-def test_only_orders_that_both_judges_agree_on_become_pairs_with_the_mean_gap_as_strength() -> None:
-    listwise = judgements({"a": 9, "b": 5, "c": 1}, "listwise")
-    pointwise = judgements({"a": 8, "b": 2, "c": 4}, "pointwise")
-    sources = pa.table({"prompt_id": ["p"], "source": ["toy"]})
-    outcome = pair_candidates({"listwise/j": listwise, "pointwise/j": pointwise, "rows": sources}, PairSettings())
-    told = {(row["chosen_id"], row["rejected_id"]): row["strength"] for row in outcome.rows.to_pylist()}
-    name = {text: answer_id("p", text) for text in "abc"}
-    assert told == {(name["a"], name["b"]): 5.0, (name["a"], name["c"]): 6.0}
-    assert outcome.metrics["disagreed"] == 1
+    alone = generate_batch(batch, generator, GenerateSettings(samples=4, fewest=1), "model:toy").rows
+    assert alone["prompt_id"].to_pylist() == ["p", "q"]
 
 
 def test_a_server_answers_in_place_of_the_backbone_and_its_replies_are_kept(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Answers that a model itself makes worse: what it is told."""
