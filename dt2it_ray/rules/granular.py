@@ -26,8 +26,10 @@ class Choosing:
 
 
 def flat_ratings(ratings: pa.Table) -> pa.Table:
-    """RATINGS with one row per rated answer and a column per attribute, sorted by prompt, answer and rater."""
-    rows = pa.table(ratings, schema=RATINGS).combine_chunks()
+    """One row per rated answer with a column per attribute, sorted by prompt, answer and rater.
+
+    `ratings` has the columns `prompt_id`, `judge` and `ratings` of RATINGS."""
+    rows = ratings.select(["prompt_id", "judge", "ratings"]).combine_chunks()
     lists = rows["ratings"].combine_chunks() if rows.num_rows else pa.array([], RATINGS.field("ratings").type)
     rated, parents = lists.flatten(), pc.list_parent_indices(lists)
     values = rated.field("values").flatten().to_numpy().reshape(-1, len(ATTRIBUTES))

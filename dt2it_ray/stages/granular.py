@@ -22,11 +22,15 @@ class GranularPairSettings(Settings):
     """Other seeds draw another rejected answer where several qualify, and another chosen one among equals."""
 
 
+RATED = pa.schema([RATINGS.field(name) for name in ("prompt_id", "judge", "ratings")])
+"""What the choice reads of the ratings of each rater."""
+
+
 def choose(tables: Mapping[str, pa.Table], settings: GranularPairSettings) -> Outcome:
     """The best and the rejected answer of every prompt that a rater rated; counts and figures of each rater as metrics.
 
     Several raters' values are averaged for each answer."""
-    flat = flat_ratings(pa.concat_tables([RATINGS.empty_table(), *tables.values()]))
+    flat = flat_ratings(pa.concat_tables([RATED.empty_table(), *tables.values()]))
     made = choose_answers(flat, settings.min_gap, settings.seed)
     return Outcome(made.choices, metrics={**made.counts, "raters": rater_figures(flat)})
 
@@ -37,7 +41,7 @@ def pair_choices(tables: Mapping[str, pa.Table], settings: NoSettings) -> Outcom
     return Outcome(pairs, metrics={"pairs": pairs.num_rows, "skipped": tables["choices"].num_rows - pairs.num_rows})
 
 
-CHOOSE = GatherStage(name="granular_choices", version=1, reads={"ratings/*": RATINGS}, writes=CHOICES, decide=choose)
+CHOOSE = GatherStage(name="granular_choices", version=1, reads={"ratings/*": RATED}, writes=CHOICES, decide=choose)
 GRANULAR_PAIRS = GatherStage(
     name="granular_pairs",
     version=1,

@@ -10,8 +10,7 @@ from dt2it_ray.data.scenes.answers import STYLES, write_answer
 from dt2it_ray.data.scenes.prompts import draw_prompt
 from dt2it_ray.data.scenes.prompts import prompt_row as scene_row
 from dt2it_ray.data.scenes.truth import Truth
-from dt2it_ray.data.schema import RATINGS
-from dt2it_ray.stages.granular import CHOOSE, GRANULAR_PAIRS, GranularPairSettings, choose, pair_choices
+from dt2it_ray.stages.granular import CHOOSE, GRANULAR_PAIRS, RATED, GranularPairSettings, choose, pair_choices
 from dt2it_ray.stages.rate import RATE, RateSettings, build_rating
 from dt2it_ray.stages.stage import NoSettings, Workplace
 from dt2it_ray.stages.teach import TEACH, SetFileSettings, TeachSettings, teach_batch
@@ -40,7 +39,8 @@ def scene_rows() -> list[dict]:
 
 def rated(rows: list[dict], name: str = "rater-0", **annotator: float) -> pa.Table:
     settings = RateSettings(name=name, annotator=AnnotatorSettings.model_validate({**SOUND, **annotator}))
-    return build_rating(settings, Workplace())(pa.Table.from_pylist(rows, schema=RATE.reads)).rows
+    ratings = build_rating(settings, Workplace())(pa.Table.from_pylist(rows, schema=RATE.reads)).rows
+    return ratings.select(RATED.names)
 
 
 def test_pairs_of_a_sound_rater_prefer_what_is_true() -> None:
@@ -76,7 +76,7 @@ def test_figures_of_every_rater_stand_in_the_metrics() -> None:
 
 
 def test_all_quarantined_is_no_error() -> None:
-    outcome = choose({"ratings/rater-0": RATINGS.empty_table()}, GranularPairSettings())
+    outcome = choose({"ratings/rater-0": RATED.empty_table()}, GranularPairSettings())
     assert outcome.rows.num_rows == 0
     assert outcome.rows.schema == CHOOSE.writes
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 import pytest
+from pydantic import ValidationError
 
 from dt2it_ray.data.attributes import ATTRIBUTES
 from dt2it_ray.data.dropped import Dropped
@@ -14,7 +15,8 @@ from dt2it_ray.data.scenes.prompts import distill_row
 from dt2it_ray.data.schema import DropReason
 from dt2it_ray.models.judging.chat_rater import ChatRater
 from dt2it_ray.models.protocols import Completion, GenerationRequest, JudgeRequest
-from dt2it_ray.stages.rate import RATE, RateSettings, build_rating, rate_batch
+from dt2it_ray.settings import Settings
+from dt2it_ray.stages.rate import RATE, Raters, RateSettings, build_rating, rate_batch
 from dt2it_ray.stages.stage import Outcome, Workplace
 from tests.stages.rows import prompt_row
 
@@ -118,6 +120,18 @@ def test_a_chat_model_rates_under_the_schema_with_the_images() -> None:
     assert request.schema["properties"]["answers"]["minItems"] == 4
     assert len(request.images) == 1
     assert request.samples == 1
+
+
+def test_raters_have_names_of_their_own_that_can_be_folders() -> None:
+    class Panel(Settings):
+        raters: Raters = (RateSettings(),)
+
+    with pytest.raises(ValidationError, match="several raters are called 'a'"):
+        Panel.model_validate({"raters": [{"name": "a"}, {"name": "A"}]})
+    with pytest.raises(ValidationError, match="at least 1"):
+        Panel.model_validate({"raters": []})
+    with pytest.raises(ValidationError, match="pattern"):
+        Panel.model_validate({"raters": [{"name": "../a"}]})
 
 
 def scene_table() -> pa.Table:
