@@ -1,11 +1,13 @@
 """Does style alone tell the label of a pair? What a probe that sees nothing but differences of style makes of it."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from dt2it_ray.data.figures import PROBES
 from dt2it_ray.data.ids import content_id
@@ -13,6 +15,7 @@ from dt2it_ray.errors import StageFailed
 from dt2it_ray.rules.comparisons import codebook
 from dt2it_ray.rules.intervals import FEW_PROMPTS, Codes, Estimate, Floats, Resampling, estimate_share
 from dt2it_ray.rules.mirrored import EQUAL, UNTOLD, estimate_auc
+from dt2it_ray.rules.near_duplicates import DEGRADED
 from dt2it_ray.rules.style_features import FEATURES, SHARES
 
 ORIGIN = "origin "
@@ -137,14 +140,21 @@ def _scaled(features: pa.Table, name: str, rows: pa.Array) -> Floats:
 
 
 def _origins(origins: pa.ChunkedArray, chosen: pa.Array, rejected: pa.Array, most: int) -> dict[str, Floats]:
-    """For the most frequent origins: 1 where only the chosen answer has it, -1 where only the rejected one has."""
+    """For the most frequent origins: 1 where only the chosen answer has it, -1 where only the rejected one has.
+
+    All 0 where the origin of either is not known, or it was made worse on purpose: that it loses is no matter of style.
+    """
     sides = [origins.take(rows) for rows in (chosen, rejected)]
-    written = pa.chunked_array([chunk for side in sides for chunk in side.chunks], pa.string()).drop_null()
-    counts = pc.value_counts(written).to_pylist()
-    ranked = sorted(counts, key=lambda entry: (-entry["counts"], entry["values"]))
-    names = sorted(entry["values"] for entry in ranked[:most])
-    return {ORIGIN + name: _is(sides[0], name) - _is(sides[1], name) for name in names}
+    known = [_mask(pc.invert(pc.starts_with(side, DEGRADED))) for side in sides]
+    told = known[0] & known[1]
+    counts = [entry for side in sides for entry in pc.value_counts(side.filter(pa.array(told))).to_pylist()]
+    pairs: Counter[str] = Counter()
+    for entry in counts:
+        pairs[entry["values"]] += entry["counts"]
+    frequent = sorted(pairs, key=lambda name: (-pairs[name], name))[:most]
+    has = {name: [_mask(pc.equal(side, name)).astype(np.float64) for side in sides] for name in sorted(frequent)}
+    return {ORIGIN + name: (one - other) * told for name, (one, other) in has.items()}
 
 
-def _is(origins: pa.ChunkedArray, name: str) -> Floats:
-    return np.asarray(pc.fill_null(pc.equal(origins, name), False), np.float64)
+def _mask(values: pa.ChunkedArray) -> NDArray[np.bool_]:
+    return np.asarray(pc.fill_null(values, False), bool)

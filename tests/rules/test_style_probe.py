@@ -92,6 +92,13 @@ def test_who_wrote_an_answer_is_a_feature() -> None:
     assert figure(made, "feature_auc", feature="origin model:weak")["value"] == pytest.approx(0.1, abs=1e-6)
 
 
+def test_that_an_answer_made_worse_on_purpose_loses_is_no_matter_of_style() -> None:
+    pairs, features = world(biased(400, 0.9), long=80, short=80, origins=("model:strong", "degraded:number"))
+    told = probe_pairs("after", pairs, features, PROBE)
+    assert figure(told)["value"] == pytest.approx(0.5, abs=0.07)
+    assert not [name for name in told["feature"].to_pylist() if name and name.startswith("origin")]
+
+
 def test_sources_are_probed_apart() -> None:
     labels = [number % 4 != 1 for number in range(800)]
     made = probe_pairs("before", *world(labels), PROBE)
