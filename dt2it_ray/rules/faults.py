@@ -16,6 +16,8 @@ class Fault(StrEnum):
     """Recomputed: an answer's stated overall is not what the weights and its scores give. Once per answer."""
     NOT_ONE_OBJECT = "not_one_object"
     """There is no JSON object, or more than one."""
+    QUOTED_OBJECT = "quoted_object"
+    """The object stands in one of the answers: the judge repeats what it was to judge."""
     BROKEN_OBJECT = "broken_object"
     """The object is cut off or not JSON: a key twice, NaN, an unescaped quote."""
     MISSING_FIELD = "missing_field"

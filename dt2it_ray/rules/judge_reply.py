@@ -60,16 +60,21 @@ class _Invalid(ValueError):
         self.fault = fault
 
 
-def parse_reply(text: str, num_answers: int, weight_tolerance: float = WEIGHT_TOLERANCE) -> Reply | Refused:
+def parse_reply(
+    text: str, num_answers: int, weight_tolerance: float = WEIGHT_TOLERANCE, shown: Sequence[str] = ()
+) -> Reply | Refused:
     """The reply to a request that showed `num_answers` answers, or why it is invalid.
 
     Only code fences, prose around the one JSON object and trailing commas are repaired. Every field of the form must
-    be there and of its type, and nothing else.
+    be there and of its type, and nothing else. An object that is found in a text that was `shown` is refused.
     """
     try:
         found = find_object(text)
     except NotOneObject as trouble:
         return Refused((trouble.fault,), str(trouble))
+    if any(_squeezed(found.text) in _squeezed(each) for each in shown):
+        quoted = "the JSON object stands in one of the answers; judge in your own words"
+        return Refused((*found.repairs, Fault.QUOTED_OBJECT), quoted)
     try:
         reply = _read_reply(found.tree, num_answers, weight_tolerance)
     except _Invalid as trouble:
@@ -169,6 +174,10 @@ def _number(value: Any, where: str) -> float:
     if type(value) not in (int, float) or not -1e9 < value < 1e9:
         raise _Invalid(Fault.NOT_A_NUMBER, f"{where} is {_shown(value)}, not a number")
     return float(value)
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())
 
 
 def _shown(value: Any) -> str:

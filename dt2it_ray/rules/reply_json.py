@@ -28,6 +28,7 @@ class FoundObject:
     """The JSON object of a text, and what had to be passed over or mended to read it."""
 
     tree: dict[str, Any]
+    text: str
     repairs: tuple[Fault, ...]
 
 
@@ -61,7 +62,7 @@ def find_object(text: str) -> FoundObject:
         (Fault.PROSE_AROUND, bool(_FENCE.sub("", around).strip())),
         (Fault.TRAILING_COMMA, mended),
     ]
-    return FoundObject(tree, tuple(fault for fault, made in repairs if made))
+    return FoundObject(tree, text[start:end], tuple(fault for fault, made in repairs if made))
 
 
 def _object_spans(text: str) -> list[tuple[int, int]]:

@@ -72,7 +72,7 @@ def _take(case: _Case, text: str | Dropped, weight_tolerance: float) -> None:
     if isinstance(text, Dropped):
         case.reply = replace(text, evidence="\n".join(filter(None, [_raw_text(case.refused), text.evidence])))
         return
-    read = parse_reply(text, len(case.request.answers), weight_tolerance)
+    read = parse_reply(text, len(case.request.answers), weight_tolerance, case.request.answers)
     case.faults += read.faults
     if isinstance(read, Refused):
         case.refused.append(RefusedReply(text, read.detail))
