@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -18,6 +19,7 @@ from dt2it_ray.models.protocols import Completion, GenerationRequest, JudgeReque
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.rate import RATE, Raters, RateSettings, build_rating, rate_batch
 from dt2it_ray.stages.stage import Outcome, Workplace
+from tests.models.endpoint.server import chat_server
 from tests.stages.rows import prompt_row
 
 TEXTS = ("a", "bb", "ccc", "dddd")
@@ -120,6 +122,27 @@ def test_a_chat_model_rates_under_the_schema_with_the_images() -> None:
     assert request.schema["properties"]["answers"]["minItems"] == 4
     assert len(request.images) == 1
     assert request.samples == 1
+
+
+def test_a_server_rates_in_place_of_the_simulated_rater_and_what_it_took_is_told(tmp_path: Path) -> None:
+    with chat_server() as server:
+        text = rating(1, 2, 3, 4)
+        usage = {"prompt_tokens": 10, "completion_tokens": 7}
+        server.reply = lambda body: {
+            "choices": [{"message": {"content": text}, "finish_reason": "stop"}],
+            "usage": usage,
+        }
+        engine = {"kind": "endpoint", "endpoint": {"model": "m", "url": server.url}, "cache": str(tmp_path)}
+        settings = RateSettings.model_validate({"engine": engine, "max_new_tokens": 77})
+        outcome = build_rating(settings, Workplace())(batch_of("p", "q"))
+    assert outcome.rows["judge"].to_pylist() == ["rater-0"] * 2
+    assert outcome.metrics["requests"] == 2
+    body = server.bodies[0]
+    assert body["max_tokens"] == 77
+    assert "helpfulness" in json.dumps(body["response_format"])
+    # The server is gone; the cache answers.
+    again = build_rating(settings, Workplace())(batch_of("p", "q"))
+    assert again.rows == outcome.rows
 
 
 def test_raters_have_names_of_their_own_that_can_be_folders() -> None:
