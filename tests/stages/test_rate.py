@@ -124,7 +124,7 @@ def test_a_chat_model_rates_under_the_schema_with_the_images() -> None:
     assert request.samples == 1
 
 
-def test_a_server_rates_in_place_of_the_simulated_rater_and_what_it_took_is_told(tmp_path: Path) -> None:
+def test_a_server_rates_in_place_of_the_simulated_rater_and_its_replies_are_kept(tmp_path: Path) -> None:
     with chat_server() as server:
         text = rating(1, 2, 3, 4)
         usage = {"prompt_tokens": 10, "completion_tokens": 7}
