@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from dt2it_ray.errors import StoreError
 from dt2it_ray.pipeline import report_figures as figures
+from dt2it_ray.pipeline.report_bias import judge_biases, style_biases
 from dt2it_ray.pipeline.report_examples import example_pairs
 from dt2it_ray.pipeline.run_record import SUMMARY_FILE, RunRecord, read_run
 from dt2it_ray.pipeline.summary import rows_per_s
@@ -64,6 +65,8 @@ def gather_content(record: RunRecord, settings: Mapping[str, Any], summary: Mapp
             _curation(record, name, decisions, last=name == max(decided)) for name, decisions in decided.items()
         ],
         truths=[truth for name, decisions in decided.items() for truth in figures.truths(name, decisions)],
+        reliability=judge_biases(record),
+        style=style_biases(record),
     )
 
 

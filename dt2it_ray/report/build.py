@@ -9,6 +9,7 @@ from dt2it_ray.report.accuracy import benchmarks_of, mean_lines, models_measured
 from dt2it_ray.report.content import Example, ReportContent, Truth
 from dt2it_ray.report.headlines import duration, headlines
 from dt2it_ray.report.loop import round_picture, start_picture
+from dt2it_ray.report.reliability import judge_grids, style_grids
 from dt2it_ray.report.strengths import constructed_panel, pool_panel
 from dt2it_ray.report.thumbnails import data_uri
 
@@ -47,6 +48,8 @@ def build_page(content: ReportContent) -> str:
             benchmarks=benchmarks_of(content.summary),
             pools=pools,
             constructed=constructed_panel(content.constructed_strengths),
+            judges=judge_grids(content.reliability),
+            styles=style_grids(content.style),
             level=content.settings.get("evaluate", {}).get("level"),
             truths=_by_iteration(content.truths),
             fates=_fates([example for curation in content.curations for example in curation.examples]),

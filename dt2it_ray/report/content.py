@@ -170,6 +170,24 @@ class Refusal:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Bias:
+    """One figure of a judge, of several judges, or of the style of pairs; `note` says why it is None."""
+
+    figure: str
+    about: str
+    """Which judges, or which set of pairs."""
+    source: str
+    """Empty for all sources together."""
+    feature: str = ""
+    """The single feature of style, if the figure is of one."""
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    note: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportContent:
     """Everything on the page. `summary` is the content of summary.json; empty sequences leave a section out."""
 
@@ -185,3 +203,7 @@ class ReportContent:
     pool_strengths: Sequence[Strengths] = ()
     curations: Sequence[Curation] = ()
     truths: Sequence[Truth] = ()
+    reliability: Sequence[Bias] = ()
+    """Figures of the judges, in the order in which they are shown."""
+    style: Sequence[Bias] = ()
+    """Figures of the style of pairs, in the order in which they are shown."""
