@@ -30,18 +30,21 @@ class _Invalid(ValueError):
         self.fault = fault
 
 
-def parse_rating(text: str, num_answers: int) -> RatingReply | Refused:
-    """The reply to a request that showed `num_answers` answers, or why it is invalid.
+def parse_rating(text: str, shown: Sequence[str]) -> RatingReply | Refused:
+    """The reply to a request that showed these answers, or why it is invalid.
 
     Only code fences, prose around the one JSON object and trailing commas are repaired. Every answer must be there once
-    with all attributes as integers, and nothing else.
+    with all attributes as integers, and nothing else. An object that stands in one of the answers is refused.
     """
     try:
         found = find_object(text)
     except NotOneObject as trouble:
         return Refused((trouble.fault,), str(trouble))
+    if any(_squeezed(found.text) in _squeezed(answer) for answer in shown):
+        quoted = "the JSON object stands in one of the answers; rate in your own words"
+        return Refused((*found.repairs, Fault.QUOTED_OBJECT), quoted)
     try:
-        return RatingReply(_read_answers(found.tree, num_answers), found.repairs)
+        return RatingReply(_read_answers(found.tree, len(shown)), found.repairs)
     except _Invalid as trouble:
         return Refused((*found.repairs, trouble.fault), str(trouble))
 
@@ -95,6 +98,10 @@ def _refuse_unknown(form: Mapping[str, Any], fields: Sequence[str], where: str, 
     unknown = sorted(set(form) - set(fields))
     if unknown:
         raise _Invalid(fault, f"{where} has the unknown field {_shown(unknown[0])}")
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())
 
 
 def _shown(value: Any) -> str:

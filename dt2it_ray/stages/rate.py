@@ -70,7 +70,7 @@ class Asking:
         if isinstance(text, Dropped):
             self.reply = replace(text, evidence="\n".join(filter(None, [self.raw_text(), text.evidence])))
             return
-        read = parse_rating(text, len(self.request.answers))
+        read = parse_rating(text, self.request.answers)
         self.faults += read.faults
         if isinstance(read, Refused):
             self.refused.append(RefusedReply(text, read.detail))

@@ -14,7 +14,7 @@ from dt2it_ray.settings import Settings
 from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Workplace
 
 SAMPLED = "model:"
-"""How the origin of an answer begins that a model wrote."""
+"""How the origin of an answer begins that a model wrote; the model's name follows."""
 
 
 class TeachSettings(Settings):
@@ -23,6 +23,9 @@ class TeachSettings(Settings):
     min_quality: float = Field(default=0, ge=0, le=12)
     """Least quality, 0 to 12, of a best answer that rejection sampling takes. 0 takes every prompt's best answer, as
     arXiv 2402.10884 names no limit."""
+    sampler: str = ""
+    """Name of the model, as in the origins, whose samples may stand in the set `sft`. Empty: any model's; name it where
+    a stronger one wrote answers too."""
 
 
 class SetFileSettings(Settings):
@@ -50,18 +53,18 @@ def build_teaching(settings: TeachSettings, place: Workplace) -> BatchFn:
 
 def teach_batch(batch: pa.Table, settings: TeachSettings) -> Outcome:
     """The examples of every prompt in one row; how many each set gets as metrics."""
-    rows = [_teaching(row, settings.min_quality) for row in batch.to_pylist()]
+    rows = [_teaching(row, settings) for row in batch.to_pylist()]
     counts = Counter(f"examples.{example['set']}" for row in rows for example in row["examples"])
     return Outcome(pa.Table.from_pylist(rows, schema=TEACHINGS), metrics=dict(sorted(counts.items())))
 
 
-def _teaching(row: Mapping[str, Any], min_quality: float) -> dict[str, Any]:
+def _teaching(row: Mapping[str, Any], settings: TeachSettings) -> dict[str, Any]:
     written = zip(row["answers"], row["origins"], strict=True)
     prompt = RatedPrompt(
         question=row["question"],
         reference=row["reference"] or "",
         texts={answer["answer_id"]: answer["text"] for answer in row["answers"]},
-        sampled=[answer["answer_id"] for answer, origin in written if origin.startswith(SAMPLED)],
+        sampled=[answer["answer_id"] for answer, origin in written if _is_sampled(origin, settings.sampler)],
         graded=row["graded"],
         chosen_id=row["chosen_id"],
         rejected_id=row["rejected_id"],
@@ -71,8 +74,12 @@ def _teaching(row: Mapping[str, Any], min_quality: float) -> dict[str, Any]:
         "prompt_id": row["prompt_id"],
         "source": row["source"],
         "images": [image if not image["path"] else {"bytes": None, "path": image["path"]} for image in row["images"]],
-        "examples": derive_examples(prompt, min_quality),
+        "examples": derive_examples(prompt, settings.min_quality),
     }
+
+
+def _is_sampled(origin: str, sampler: str) -> bool:
+    return origin == SAMPLED + sampler if sampler else origin.startswith(SAMPLED)
 
 
 TEACH = MapStage(

@@ -8,6 +8,7 @@ import jinja2
 from dt2it_ray.data.chat import Message, user_turn
 from dt2it_ray.data.ids import content_id
 from dt2it_ray.data.rating_form import rating_pattern
+from dt2it_ray.models.judging.material import as_material
 from dt2it_ray.models.judging.prompt import AGAIN, CODE_LENGTH
 from dt2it_ray.models.protocols import JudgeRequest
 
@@ -16,17 +17,18 @@ def rating_messages(request: JudgeRequest, template: str) -> tuple[Message, ...]
     """The conversation that asks for a rating; after a refused one, that reply and what was wrong with it too."""
     text = _template(template, request.language).render(
         images=len(request.images),
-        question=request.question,
-        reference=request.reference,
-        answers=request.answers,
+        question=as_material(request.question),
+        reference=as_material(request.reference),
+        answers=[as_material(answer) for answer in request.answers],
         code=content_id("marks", request.question, request.reference, *request.answers)[:CODE_LENGTH],
         form=rating_pattern(),
     )
     asked = user_turn(text, len(request.images))
     if request.refused is None:
         return (asked,)
-    again = AGAIN[request.language].format(trouble=request.refused.trouble)
-    return asked, {"role": "assistant", "content": request.refused.text}, {"role": "user", "content": again}
+    again = as_material(AGAIN[request.language].format(trouble=request.refused.trouble))
+    said = as_material(request.refused.text)
+    return asked, {"role": "assistant", "content": said}, {"role": "user", "content": again}
 
 
 @functools.cache
