@@ -23,15 +23,28 @@ class AsyncEngine:
     """One engine with an event loop of its own, in a thread. Coroutines of all callers share it."""
 
     def __init__(self, arguments: Mapping[str, Any]) -> None:
-        """Start an engine with these fields of vLLM's `AsyncEngineArgs`. Whatever vLLM raises comes through."""
+        """Start an engine with these fields of vLLM's `AsyncEngineArgs`.
+
+        Raises:
+            StageFailed: vLLM is not installed, or cannot run the checkpoint with them.
+        """
         for name, value in OWN_DEFAULTS.items():
             os.environ.setdefault(name, value)
+        try:
+            from vllm.v1.engine.exceptions import EngineDeadError  # pyright: ignore[reportMissingImports]
+        except ImportError as error:
+            raise StageFailed(f"kind: vllm needs vLLM ({error}): pip install 'dt2it_ray[gpu]'") from None
+        self._dead_error: type[Exception] = EngineDeadError
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="vllm", daemon=True)
         self._thread.start()
         self._vllm: Any = None
         try:
             self._vllm = self.run(_start(arguments))
+        except Exception as error:
+            raise StageFailed(
+                f"vLLM cannot run {arguments['model']}: {type(error).__name__}: {error}. Its log above says more."
+            ) from error
         finally:
             if self._vllm is None:
                 self.close()
@@ -42,14 +55,12 @@ class AsyncEngine:
         Raises:
             StageFailed: the engine died, in this call or before. In a Ray worker the process ends instead.
         """
-        from vllm.v1.engine.exceptions import EngineDeadError  # pyright: ignore[reportMissingImports]
-
         if not self._thread.is_alive():
             work.close()
             raise StageFailed("the vLLM engine has been closed")
         try:
             return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-        except EngineDeadError:
+        except self._dead_error:
             raise _death() from None
 
     @property
@@ -89,6 +100,7 @@ class AsyncEngine:
             return
         if self._vllm is not None:
             self._vllm.shutdown()
+            asyncio.run_coroutine_threadsafe(_end_other_tasks(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -100,6 +112,14 @@ async def _start(arguments: Mapping[str, Any]) -> Any:
     from vllm.v1.engine.async_llm import AsyncLLM  # pyright: ignore[reportMissingImports]
 
     return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
+
+
+async def _end_other_tasks() -> None:
+    # vLLM leaves its own behind, and a closed loop would complain of them.
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _death() -> StageFailed:

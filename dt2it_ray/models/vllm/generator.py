@@ -7,6 +7,7 @@ from typing import Any
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.ids import content_id
 from dt2it_ray.data.schema import DropReason
+from dt2it_ray.errors import StoreError
 from dt2it_ray.models.backbones import Backbone
 from dt2it_ray.models.model_settings import SamplingSettings
 from dt2it_ray.models.paid_replies import PaidReplies, side_by_side
@@ -37,7 +38,11 @@ class VllmGenerator:
         sampling: SamplingSettings,
         cache: ResponseCache | None = None,
     ) -> None:
-        """Raises whatever vLLM does when it cannot run the checkpoint."""
+        """Start an engine, which takes from half a minute to several.
+
+        Raises:
+            StageFailed: vLLM is not installed or cannot run the checkpoint. StoreError: it has no config.
+        """
         self._sampling = sampling
         self._identity = {"vllm": settings.model_dump(), "checkpoint": backbone.digest, **sampling.model_dump()}
         self._replies = PaidReplies(cache)
@@ -96,8 +101,8 @@ class VllmGenerator:
         try:
             prompt = await self._engine.read(ready.for_engine())
         except ValueError as error:
-            # Image processors refuse sizes and shapes that they cannot cut into patches.
-            return Dropped(DropReason.IMAGE_UNDECODABLE, str(error))
+            # Image processors refuse shapes that they cannot cut into patches; vLLM's own words name memory addresses.
+            return Dropped(DropReason.IMAGE_UNDECODABLE, str(error.__cause__ or error))
         length = len(prompt["prompt_token_ids"])
         if length <= self._longest:
             return prompt
@@ -153,7 +158,10 @@ def engine_arguments(folder: str, settings: VllmSettings, sampling: SamplingSett
 def _needed_length(folder: str, sampling: SamplingSettings) -> int:
     from transformers import AutoConfig
 
-    config: Any = AutoConfig.from_pretrained(folder, local_files_only=True)
+    try:
+        config: Any = AutoConfig.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{folder} has no usable config.json: {str(error).splitlines()[0]}") from None
     needed = sampling.collate.max_length + sampling.max_new_tokens
     return min(needed, config.get_text_config().max_position_embeddings)
 

