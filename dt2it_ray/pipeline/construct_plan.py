@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from dt2it_ray.models.backbones import Backbone
+from dt2it_ray.pipeline.diversity_plan import Diversified, Sampled, plan_diversity
 from dt2it_ray.stages import answer_facts, generate, judge, pairs
 from dt2it_ray.stages.construct import ConstructSettings
 from dt2it_ray.stages.judges import JudgeSettings, JudgingSettings
@@ -28,22 +29,35 @@ class Constructed:
 
 def plan_construction(add: AddStep, settings: ConstructSettings, backbone: Backbone, rows: Step) -> Constructed:
     """Add the steps from prompt rows to pairs."""
-    candidates = add(
-        "construct/generate", generate.GENERATE, with_backbone(settings.generate, backbone), {"rows": rows}
-    )
-    judged = {"rows": rows, "candidates": candidates}
     orders = settings.listwise.orders
     listwise = [
         JudgingSettings(judge=with_backbone(each, backbone), orders=orders) for each in settings.listwise.judges
     ]
     pointwise = [JudgingSettings(judge=with_backbone(each, backbone)) for each in settings.pointwise.judges]
+    answered = _plan_answers(add, settings, backbone, rows, listwise[0])
+    judged = {"rows": rows, "candidates": answered.candidates}
+    left = [each for each in listwise if f"listwise/{each.judge.name}" not in answered.judgements]
     judgements = {
-        **plan_panel(add, judge.LISTWISE, listwise, judged),
+        **answered.judgements,
+        **plan_panel(add, judge.LISTWISE, left, judged),
         **(plan_panel(add, judge.POINTWISE, pointwise, judged) if settings.pairs.agreement == "both" else {}),
     }
-    facts = add("construct/answer_facts", answer_facts.FACTS, settings.facts, {"rows": candidates})
-    agreed = {"rows": rows, "facts": facts, **judgements}
-    return Constructed(candidates, judgements, add("construct/pairs", pairs.FORM_PAIRS, settings.pairs, agreed))
+    facts = add("construct/answer_facts", answer_facts.FACTS, settings.facts, {"rows": answered.candidates})
+    made = add("construct/pairs", pairs.FORM_PAIRS, settings.pairs, {"rows": rows, "facts": facts, **judgements})
+    return Constructed(answered.candidates, judgements, made)
+
+
+def _plan_answers(
+    add: AddStep, settings: ConstructSettings, backbone: Backbone, rows: Step, screener: JudgingSettings
+) -> Diversified:
+    """Add the steps that make all answers; with diversity enhancement, the screener's judgements come with them."""
+    sampling = with_backbone(settings.generate, backbone)
+    if not settings.diversity.enabled:
+        return Diversified(add("construct/generate", generate.GENERATE, sampling, {"rows": rows}), {})
+    sampling = sampling.model_copy(update={"fewest": 1})
+    candidates = add("construct/generate", generate.GENERATE, sampling, {"rows": rows})
+    sampled = Sampled(rows, candidates, sampling.engine, backbone)
+    return plan_diversity(add, settings.diversity, sampled, screener)
 
 
 def plan_panel(
