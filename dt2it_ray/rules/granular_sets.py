@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from dt2it_ray.data.attributes import attribute_text
+from dt2it_ray.rules.raters import MODEL
 
 
 class TrainingSet(StrEnum):
@@ -64,6 +65,11 @@ def unrated_answer(prompt: RatedPrompt) -> str | None:
     if prompt.reference.strip():
         return prompt.reference
     return prompt.texts[min(prompt.sampled)] if prompt.sampled else None
+
+
+def is_sampled(origin: str, sampler: str) -> bool:
+    """Whether an origin says that the model of this name wrote the answer; any model if the name is empty."""
+    return origin == MODEL + sampler if sampler else origin.startswith(MODEL)
 
 
 def steered(question: str, values: Sequence[int]) -> str:

@@ -9,12 +9,9 @@ from pydantic import Field
 
 from dt2it_ray.data.attributes import MAX_RATING, MIN_RATING, QUALITY, attribute_text
 from dt2it_ray.data.schema import CANDIDATES, CHOICES, PROMPTS, TEACHINGS
-from dt2it_ray.rules.granular_sets import RatedPrompt, TrainingSet, derive_examples
+from dt2it_ray.rules.granular_sets import RatedPrompt, TrainingSet, derive_examples, is_sampled
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Workplace
-
-SAMPLED = "model:"
-"""How the origin of an answer begins that a model wrote; the model's name follows."""
 
 
 class TeachSettings(Settings):
@@ -52,9 +49,10 @@ def build_teaching(settings: TeachSettings, place: Workplace) -> BatchFn:
 
 
 def teach_batch(batch: pa.Table, settings: TeachSettings) -> Outcome:
-    """The examples of every prompt in one row; how many each set gets as metrics."""
+    """The examples of every prompt in one row; how many each set gets, and how many references `sft` has, as metrics."""
     rows = [_teaching(row, settings) for row in batch.to_pylist()]
     counts = Counter(f"examples.{example['set']}" for row in rows for example in row["examples"])
+    counts["sft_from_reference"] = sum(bool((text or "").strip()) for text in batch["reference"].to_pylist())
     return Outcome(pa.Table.from_pylist(rows, schema=TEACHINGS), metrics=dict(sorted(counts.items())))
 
 
@@ -64,7 +62,7 @@ def _teaching(row: Mapping[str, Any], settings: TeachSettings) -> dict[str, Any]
         question=row["question"],
         reference=row["reference"] or "",
         texts={answer["answer_id"]: answer["text"] for answer in row["answers"]},
-        sampled=[answer["answer_id"] for answer, origin in written if _is_sampled(origin, settings.sampler)],
+        sampled=[answer["answer_id"] for answer, origin in written if is_sampled(origin, settings.sampler)],
         graded=row["graded"],
         chosen_id=row["chosen_id"],
         rejected_id=row["rejected_id"],
@@ -76,10 +74,6 @@ def _teaching(row: Mapping[str, Any], settings: TeachSettings) -> dict[str, Any]
         "images": [image if not image["path"] else {"bytes": None, "path": image["path"]} for image in row["images"]],
         "examples": derive_examples(prompt, settings.min_quality),
     }
-
-
-def _is_sampled(origin: str, sampler: str) -> bool:
-    return origin == SAMPLED + sampler if sampler else origin.startswith(SAMPLED)
 
 
 TEACH = MapStage(

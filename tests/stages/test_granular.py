@@ -94,7 +94,9 @@ def taught(rows: list[dict], **settings: Any) -> tuple[list[dict], dict]:
 
 def test_every_prompt_teaches_with_its_images_once_and_the_sets_are_counted() -> None:
     rows = scene_rows()
+    rows[0]["reference"] = "Truth."
     made, metrics = taught(rows)
+    assert metrics.pop("sft_from_reference") == 1
     assert [row["prompt_id"] for row in made] == [row["prompt_id"] for row in rows]
     assert all(row["images"] == source["images"] for row, source in zip(made, rows, strict=True))
     counted = Counter(f"examples.{example['set']}" for row in made for example in row["examples"])
