@@ -50,6 +50,40 @@ def test_answers_come_in_the_order_shown_whatever_the_order_of_the_reply() -> No
     assert [each.overall for each in there.answers] == [8, 3]
 
 
+FAULTS = {
+    "weights_sum": ("weights", {**WEIGHTS, "accuracy": 0.5}),
+    "weight_out_of_range": ("weights", {**WEIGHTS, "accuracy": 1.5}),
+    "not_a_number": ("weights", {**WEIGHTS, "accuracy": "much"}),
+    "missing_criterion": ("weights", {"accuracy": 1.0}),
+    "unknown_criterion": ("weights", {**WEIGHTS, "style": 0.0}),
+    "missing_field": ("weights", [1.0]),
+    "missing_text": ("reference", None),
+    "unknown_field": ("verdict", "first"),
+    "missing_answer": ("answers", [answer(1, 8)]),
+    "surplus_answer": ("answers", [answer(1, 8), answer(2, 8), answer(3, 8)]),
+    "duplicate_index": ("answers", [answer(1, 8), answer(1, 8)]),
+    "index_out_of_range": ("answers", [answer(1, 8), answer(3, 8)]),
+    "score_out_of_range": ("answers", [answer(1, 8), answer(2, 11)]),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_rule_has_a_code_and_repairs_are_told_beside_it(fault: str) -> None:
+    field, value = FAULTS[fault]
+    text = json.dumps({**form(), field: value})
+    for dressed, repairs in ((text, ()), (f"```json\n{text[:-1]},}}\n```", ("fenced", "trailing_comma"))):
+        refused = parse_reply(dressed, 2)
+        assert isinstance(refused, Refused)
+        assert refused.faults == (*repairs, fault)
+
+
+def test_a_reply_that_is_read_tells_its_repairs_and_wrong_sums() -> None:
+    text = json.dumps(form(answer(1, 8, stated=9.5), answer(2, 3, stated=10)))
+    assert valid(text).faults == ("overall_disagrees", "overall_disagrees")
+    assert valid(f"Here: {json.dumps(form())}").faults == ("prose_around",)
+    assert valid(json.dumps(form())).faults == ()
+
+
 def test_the_overall_is_recomputed_and_wrong_arithmetic_is_counted() -> None:
     reply = valid(json.dumps(form(answer(1, 8, stated=9.5), answer(2, 3, stated=3.01))))
     assert [each.overall for each in reply.answers] == [8, 3]
@@ -110,6 +144,8 @@ def set_at(*path: str | int, value: Any) -> Callable[[dict[str, Any]], None]:
         (set_at("answers", 0, "scores", "ethics", value=7.0), "answers[0].scores.ethics is 7.0, not an integer"),
         (set_at("answers", 0, "scores", "ethics", value="7"), "answers[0].scores.ethics is '7'"),
         (set_at("answers", 0, "overall", value=...), "answers[0].overall is None, not a number"),
+        (set_at("answers", 0, "mood", value="good"), "answers[0] has the unknown field 'mood'"),
+        (set_at("mood", value="good"), "the reply has the unknown field 'mood'"),
         (set_at("answers", 0, "overall", value=10**400), "answers[0].overall is 1000"),
     ],
 )

@@ -1,10 +1,16 @@
 """Re-judging: both orders of every pair, and votes that refer to the pair's own direction."""
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 
+from dt2it_ray.data.dropped import Dropped
+from dt2it_ray.data.schema import DropReason
+from dt2it_ray.models.judging.chat_judge import ChatJudge
+from dt2it_ray.models.protocols import Completion, GenerationRequest
 from dt2it_ray.stages.judges import JudgeSettings
 from dt2it_ray.stages.rejudge import REJUDGE, rejudge_batch
-from tests.stages.rows import ToyJudge, prompt_row
+from tests.stages.rows import ToyJudge, form, png, prompt_row
 
 
 def doubted(better: str = "longer", worse: str = "no") -> pa.Table:
@@ -51,3 +57,43 @@ def test_swapping_chosen_and_rejected_swaps_the_verdicts() -> None:
     swapped = [verdict for *_, verdict in verdicts(doubted("no", "longer"), judge)]
     assert straight == ["chosen", "chosen"]
     assert swapped == ["rejected", "rejected"]
+
+
+class Chat:
+    """A generator that scores an answer by its length, after one reply of prose; it has no reply about one answer."""
+
+    def __init__(self, lost: str = "never") -> None:
+        self._lost = lost
+        self.asked: list[GenerationRequest] = []
+
+    def generate(self, requests: Sequence[GenerationRequest]) -> list[list[Completion] | Dropped]:
+        self.asked += requests
+        return [self._answer(request) for request in requests]
+
+    def _answer(self, request: GenerationRequest) -> list[Completion] | Dropped:
+        lines = request.messages[0]["content"][-1]["text"].splitlines()
+        answers = [lines[place + 1] for place, line in enumerate(lines) if line.startswith("[answer ")]
+        if answers[0] == self._lost:
+            return Dropped(DropReason.ENDPOINT_FAILED, "6 tries")
+        text = form([len(answer) for answer in answers]) if len(request.messages) > 1 else "The longer one."
+        return [Completion(text, "stop", 1)]
+
+
+def test_a_chat_model_votes_on_doubted_pairs_in_both_orders() -> None:
+    chat = Chat()
+    outcome = rejudge_batch(doubted(), ChatJudge("chat", chat, "rubric-1"), JudgeSettings(name="chat"))
+    votes = outcome.rows.to_pylist()
+    assert [(vote["judge"], vote["swapped"], vote["verdict"], vote["attempts"]) for vote in votes] == [
+        ("chat", False, "chosen", 2),
+        ("chat", True, "chosen", 2),
+    ]
+    assert outcome.metrics == {"attempts": 4, "faults.not_one_object": 2, "lost": 0, "requests": 2}
+    assert [request.images for request in chat.asked] == [(png(),)] * 4
+    assert set(chat.asked[0].schema or ()) >= {"properties"}
+
+
+def test_a_reply_that_does_not_come_is_no_vote_and_its_reason_is_kept() -> None:
+    judge = ChatJudge("chat", Chat(lost="no"), "rubric-1")
+    votes = rejudge_batch(doubted(), judge, JudgeSettings(name="chat")).rows.to_pylist()
+    assert [vote["verdict"] for vote in votes] == ["chosen", "invalid"]
+    assert "6 tries" in votes[1]["evidence"]
