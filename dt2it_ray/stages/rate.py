@@ -38,7 +38,7 @@ class RateSettings(Settings):
     temperature: float = Field(default=0, ge=0, le=5)
     """Of the chat model's replies; 0 takes the likeliest tokens."""
     max_new_tokens: int = Field(default=1024, ge=1)
-    """A reply that is longer is cut off, and then invalid. Ours: four short analyses and twenty values take 400."""
+    """A reply that is longer is cut off, and then invalid. Ours: half of a judge's, as it asks for fewer texts."""
     template: Literal["granular-1"] = "granular-1"
     """What it is told: five attributes from 0 to 4 (arXiv 2402.10884; wording ours). Another wording is another one."""
     attempts: int = Field(default=3, ge=1, le=10)

@@ -49,7 +49,7 @@ def build_teaching(settings: TeachSettings, place: Workplace) -> BatchFn:
 
 
 def teach_batch(batch: pa.Table, settings: TeachSettings) -> Outcome:
-    """The examples of every prompt in one row; how many each set gets, and how many references `sft` has, as metrics."""
+    """The examples of every prompt in one row; as metrics how many each set gets, and how many references `sft` has."""
     rows = [_teaching(row, settings) for row in batch.to_pylist()]
     counts = Counter(f"examples.{example['set']}" for row in rows for example in row["examples"])
     counts["sft_from_reference"] = sum(bool((text or "").strip()) for text in batch["reference"].to_pylist())
