@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.backbones import Backbone
-from dt2it_ray.pipeline.run_settings import PlacedSettings
+from dt2it_ray.pipeline.run_settings import PlacedSettings, placement_keys
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.stage import PART_ROWS, MapStage, Placement, Stage, Step, TrainStage
 
@@ -32,7 +32,7 @@ class Planner(Generic[PlacedT]):
             stage=stage,
             settings=settings,
             inputs=inputs,
-            placement=training if isinstance(stage, TrainStage) else self.settings.placement_of(stage.name),
+            placement=training if isinstance(stage, TrainStage) else self.settings.placement_of(name, stage.name),
             part_rows=part_rows,
         )
         self.steps.append(step)
@@ -57,7 +57,8 @@ def _refuse_trainings_in_storage(root: str, steps: Sequence[Step]) -> None:
 
 def _refuse_unknown_stages(placement: Mapping[str, Placement], steps: Sequence[Step]) -> None:
     """Raises ConfigError if a placement is given for a stage that the plan does not have."""
-    stages = sorted({"default", *(step.stage.name for step in steps if isinstance(step.stage, MapStage))})
+    mapped = [step for step in steps if isinstance(step.stage, MapStage)]
+    stages = sorted({"default", *(key for step in mapped for key in placement_keys(step.name, step.stage.name))})
     for name in placement:
         if name not in stages:
             near = difflib.get_close_matches(name, stages, n=1, cutoff=0.0)[0]

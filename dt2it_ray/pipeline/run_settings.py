@@ -23,7 +23,8 @@ class PlacedSettings(Settings):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """The run's folder under `root`. The same name resumes."""
     placement: dict[str, Placement] = Field(default_factory=dict)
-    """Where map steps run, by stage name (`score`, `generate`, ...); `default` for stages not named."""
+    """Where map steps run, by stage name (`score`, `generate`, ...); `default` for stages not named. A judge of a panel
+    may have a place of its own (`listwise/JUDGE`)."""
     training: TrainPlacement = TrainPlacement()
     """Where reward models are trained."""
     max_concurrent_steps: int = Field(default=1, ge=1)
@@ -34,9 +35,15 @@ class PlacedSettings(Settings):
         """Path or URI of the run."""
         return f"{self.root.rstrip('/')}/{self.name}" if "://" in self.root else os.path.join(self.root, self.name)
 
-    def placement_of(self, stage: str) -> Placement:
-        """Where steps of this stage run."""
-        return self.placement.get(stage) or self.placement.get("default") or Placement()
+    def placement_of(self, step: str, stage: str) -> Placement:
+        """Where a step of this stage runs."""
+        return next((self.placement[key] for key in placement_keys(step, stage) if key in self.placement), Placement())
+
+
+def placement_keys(step: str, stage: str) -> tuple[str, ...]:
+    """Under which names a step's placement may be set, the nearest first."""
+    member = f"/{step}".partition(f"/{stage}/")[2]
+    return (*([f"{stage}/{member}"] if member else []), stage, "default")
 
 
 class RunSettings(PlacedSettings):

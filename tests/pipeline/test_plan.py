@@ -97,6 +97,21 @@ def test_a_step_has_the_placement_of_its_stage_or_the_default() -> None:
     assert steps["iter-00/train"].placement.workers == 2
 
 
+def test_a_judge_may_have_a_place_of_its_own() -> None:
+    panel = {"listwise": {"judges": [{"name": "small"}, {"name": "big"}]}}
+    where = {"listwise": {"workers": 2}, "listwise/big": {"workers": 4, "gpus": 2}, "rejudge/rejudge-1": {"workers": 3}}
+    steps = plan(construction=panel, placement=where)
+    names = (
+        "construct/listwise/small",
+        "construct/listwise/big",
+        "iter-01/rejudge/rejudge-0",
+        "iter-02/rejudge/rejudge-1",
+    )
+    assert [steps[name].placement.workers for name in names] == [2, 4, 1, 3]
+    with pytest.raises(ConfigError, match="did you mean 'listwise/annotator-0'"):
+        plan(placement={"listwise/annotator": {"workers": 3}})
+
+
 def test_a_placement_for_a_stage_that_does_not_exist_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(ConfigError, match="no stage is called 'scores'; did you mean 'score'"):
         plan(placement={"scores": {"workers": 3}})
