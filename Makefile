@@ -3,12 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUNS ?= runs
+VLLM_VENV := .venv-vllm
+VLLM_PYTHON := $(VLLM_VENV)/bin/python
 
-.PHONY: help venv demo test coverage check format clean
+.PHONY: help venv venv-vllm demo test test-vllm coverage check format clean
 
 help:
 	@echo "make demo      run the whole loop on this machine and write $(RUNS)/demo/report/index.html"
 	@echo "make test      run the tests"
+	@echo "make test-vllm run the tests of the vLLM engine, with vLLM's CPU build in $(VLLM_VENV)"
 	@echo "make coverage  how much of the pure parts (rules, data, store) their tests run; fails below 90 %"
 	@echo "make check     format, lint and types"
 	@echo "make venv      build $(VENV)"
@@ -22,11 +25,27 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch $@
 
+venv-vllm: $(VLLM_VENV)/installed
+
+# See constraints-vllm.txt and cpu_torchvision.py for why it goes this way.
+$(VLLM_VENV)/installed: pyproject.toml constraints-vllm.txt tests/models/vllm/cpu_torchvision.py
+	$(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints-vllm.txt torch
+	$(VLLM_PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps -r constraints-vllm.txt
+	$(VLLM_PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	packages=$$($(VLLM_PYTHON) -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])') \
+		&& cp tests/models/vllm/cpu_torchvision.py "$$packages" \
+		&& echo 'import cpu_torchvision' > "$$packages/cpu_torchvision.pth"
+	touch $@
+
 demo: venv
 	$(BIN)/dt2it run --config jobs/configs/tiny.yaml root=$(RUNS) name=demo
 
 test: venv
 	$(BIN)/python -m pytest
+
+test-vllm: venv-vllm
+	$(VLLM_PYTHON) -m pytest tests/models/vllm
 
 coverage: venv
 	$(BIN)/python -m pytest tests/rules tests/data tests/store \

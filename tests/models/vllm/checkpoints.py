@@ -8,7 +8,10 @@ from pathlib import Path
 
 from dt2it_ray.models.backbones import Backbone, find_backbone
 from dt2it_ray.models.tiny import tiny_path
+from dt2it_ray.models.vllm.settings import VllmSettings
 
+SMALL = VllmSettings(dtype="float32", enforce_eager=True, images_per_prompt=2)
+"""What starts fast on a CPU. Its bfloat16 needs instructions that not every machine has."""
 SMOLLM2 = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
