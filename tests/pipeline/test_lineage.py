@@ -77,7 +77,21 @@ def test_trainings_are_told_with_their_direction(fake: FakeRun) -> None:
 def test_a_constructed_pair_tells_what_both_judges_said(fake: FakeRun) -> None:
     text = explain_pair(fake.run, "made-1")
     assert "listwise             annotator-0: A 8.50, B 7.50" in text
+    assert "pointwise            annotator-0: A 7.25, B 6.25" in text
     assert "strength             +2.000 when it was made" in text
+
+
+def test_a_lost_answer_a_second_order_and_faults_are_told(tmp_path: Path) -> None:
+    fake = whole_run(str(tmp_path), iterations=0)
+    step = next(entry for entry in fake.plan if entry["step"] == "construct/listwise/annotator-0")
+    name = f"{step['step']}/{step['fingerprint']}/00000.parquet"
+    table = fake.run.read_table(name)
+    rows = table.to_pylist()
+    for row in rows:
+        row |= {"shown": 1, "assessments": row["assessments"][:1], "faults": ["fenced", "missing_answer"]}
+    fake.run.write_table(name, type(table).from_pylist(rows, schema=table.schema))
+    text = explain_pair(fake.run, "made-1")
+    assert "annotator-0 in the second order: A 8.50, B lost (faults: fenced, missing_answer)" in text
 
 
 def test_a_unique_prefix_is_enough(fake: FakeRun) -> None:
