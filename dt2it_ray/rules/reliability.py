@@ -55,7 +55,7 @@ def measure_reliability(
     for sample in _samples(known.raters, known.answers, models):
         source = known.source_of[sample.prompts]
         rows.append(_row(sample, "", slice(None), how))
-        rows += [_row(sample, name, source == place, how) for place, name in enumerate(known.sources)]
+        rows += [_row(sample, name, source == place, how) for place, name in enumerate(known.sources) if name]
     return pa.Table.from_pylist(rows, schema=RELIABILITY).sort_by("figure_id")
 
 
@@ -100,7 +100,7 @@ def _longer_wins(rater: Rater, answers: Answers) -> Sample:
 
 
 def _self_preference(rater: Rater, answers: Answers, models: Mapping[str, str]) -> Sample:
-    compared, model = rater.compared, models.get(rater.judge)
+    compared, model = rater.compared, models.get(rater.judge, "")
     own = _mask(pc.equal(answers.origins, f"{MODEL}{model}")).astype(np.int64)
     # Who beats an answer that was made worse on purpose shows no taste.
     fair = _mask(pc.invert(pc.starts_with(answers.origins, DEGRADED)))

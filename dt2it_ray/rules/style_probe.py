@@ -54,7 +54,7 @@ def probe_pairs(name: str, pairs: pa.Table, features: pa.Table, probe: Probe) ->
     """
     rows = []
     ordered = pairs.sort_by("pair_id").combine_chunks()
-    sources = ["", *sorted(pc.unique(pairs["source"]).to_pylist())]
+    sources = ["", *sorted(filter(None, pc.unique(pairs["source"]).to_pylist()))]
     for source in sources:
         scope = ordered.filter(pc.equal(ordered["source"], source)) if source else ordered
         # Pair ids are hashes of content: the first of them are a fair sample.

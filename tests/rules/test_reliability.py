@@ -136,6 +136,12 @@ def test_figures_stand_over_all_and_by_source() -> None:
     assert len(set(made["figure_id"].to_pylist())) == made.num_rows
 
 
+def test_prompts_without_a_source_count_over_all_only() -> None:
+    made = measure(random_rows(["j"]), sources=dict.fromkeys(PROMPTS, "") | {"p00": "named"})
+    assert set(made["source"].to_pylist()) == {"", "named"}
+    assert len(set(made["figure_id"].to_pylist())) == made.num_rows
+
+
 def test_neither_the_order_of_rows_nor_missing_judgements_disturb() -> None:
     rows = random_rows(["j1", "j2"])
     rows = [row for place, row in enumerate(rows) if place % 7]

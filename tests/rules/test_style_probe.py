@@ -107,6 +107,12 @@ def test_sources_are_probed_apart() -> None:
     assert figure(made, source="even")["n"] == 400
 
 
+def test_pairs_without_a_source_count_over_all_only() -> None:
+    pairs, features = world(biased(60, 0.8))
+    nameless = pairs.set_column(4, "source", pa.array([None, "", "odd"] * 20, pa.string()))
+    assert set(probe_pairs("before", nameless, features, PROBE)["source"].to_pylist()) == {"", "odd"}
+
+
 def test_few_or_equal_pairs_have_no_figure_but_a_reason() -> None:
     few = probe_pairs("before", *world(biased(40, 0.8)), PROBE)
     assert (figure(few)["value"], figure(few)["note"], figure(few)["n"]) == (None, "too_few_prompts", 40)
