@@ -6,6 +6,9 @@ FIRST_BETTER = "Image 1 is better than Image 2."
 SECOND_BETTER = "Image 2 is better than Image 1."
 """The fixed answers, the same for captions in every language."""
 
+EQUALLY_GOOD = "Both images are equally good."
+"""The chosen answer for two images of which neither is preferred (arXiv 2604.19544)."""
+
 QUESTION = {
     "en": (
         "Both images were made from this caption: {caption}\n"
@@ -18,3 +21,12 @@ QUESTION = {
 def comparison_question(caption: str) -> str:
     """The user's text for two images made from `caption`, in the caption's language."""
     return QUESTION[language_of(caption)].replace("{caption}", caption)
+
+
+def chosen_and_rejected(first: bool, tied: bool = False) -> tuple[str, str]:
+    """The two answers about images of which the better one stands first or second.
+
+    For a tie the rejected answer claims that the image named `better` is: it stands first or second as well.
+    """
+    claim, other = (FIRST_BETTER, SECOND_BETTER) if first else (SECOND_BETTER, FIRST_BETTER)
+    return (EQUALLY_GOOD, claim) if tied else (claim, other)

@@ -40,21 +40,23 @@ def _attempt(read: Callable[[Mapping[str, Any]], Any], fields: Any) -> Any:
 
 def _gather(rows: Iterable[Row], shape: Shape) -> Iterator[Reading]:
     assert shape.read_one is not None
-    groups: dict[Any, list[tuple[Row, Rated]] | Reading] = {}
+    # A refused row stands alone, under its number; prompts are texts.
+    groups: dict[str | int, list[tuple[Row, Any]]] = {}
     for row in rows:
         rated = _attempt(shape.read_one, row[1])
-        if isinstance(rated, RowRefused):
-            groups[row[0]] = ((row,), rated)
-            continue
-        groups.setdefault(rated.group, []).append((row, rated))  # type: ignore[union-attr]
-    for group in groups.values():
-        yield group if isinstance(group, tuple) else _joined(group)
+        if isinstance(rated, Rated) and any(rated.image == other.image for _, other in groups.get(rated.group, ())):
+            rated = RowRefused(Refusal.IMAGES_EQUAL, "image", "an earlier row has this image of this prompt")
+        groups.setdefault(rated.group if isinstance(rated, Rated) else row[0], []).append((row, rated))
+    for members in groups.values():
+        yield _joined(members)
 
 
-def _joined(members: list[tuple[Row, Rated]]) -> Reading:
-    """The choice between the images of one prompt."""
+def _joined(members: list[tuple[Row, Any]]) -> Reading:
+    """The choice between the images of one prompt, or the refusal of a row that stands alone."""
     rows = tuple(row for row, _ in members)
-    images = [rated.image for _, rated in members]
-    if len(images) < 2:
-        return rows, RowRefused(Refusal.TOO_FEW_IMAGES, "prompt", "no other row has an image of this prompt")
-    return rows, Choice(members[0][1].caption, images, [rated.score for _, rated in members])
+    first = members[0][1]
+    if isinstance(first, RowRefused):
+        return rows, first
+    if len(members) < 2:
+        return rows, RowRefused(Refusal.TOO_FEW_IMAGES, "prompt", "no other sound row has an image of this prompt")
+    return rows, Choice(first.caption, [rated.image for _, rated in members], [rated.score for _, rated in members])

@@ -1,0 +1,122 @@
+"""How caption pairs in Parquet are read and written by whole columns."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from dt2it_ray.data.chat import HAN
+from dt2it_ray.data.formats.t2i.comparison import IMAGE_MARKS
+from dt2it_ray.data.schema import IMAGE
+from dt2it_ray.data.t2i_wording import QUESTION, chosen_and_rejected
+
+HAN_CHARACTER = HAN.pattern.encode().decode("unicode_escape")
+"""The pattern without escapes, which Arrow's regular expressions write in another way."""
+COLUMNS = ["chosen", "rejected", "images"]
+ROWS_AT_ONCE = 16384
+BLANK_LEADS = np.array([0xC2, 0xE1, 0xE2, 0xE3], np.uint8)
+"""First bytes in UTF-8 of all white space outside ASCII, and of much else."""
+TURN = pa.struct([("from", pa.string()), ("value", pa.string())])
+
+
+def row_schema(held: bool) -> pa.Schema:
+    """Columns of a LLaMA-Factory row with its margin; images are held as bytes with a path, or named by a text."""
+    return pa.schema(
+        [
+            ("conversations", pa.list_(TURN)),
+            ("chosen", TURN),
+            ("rejected", TURN),
+            ("images", pa.list_(IMAGE if held else pa.string())),
+            ("margin", pa.float64()),
+        ]
+    )
+
+
+def rows_writer(path: str, schema: pa.Schema) -> pq.ParquetWriter:
+    """A writer of such rows. Only columns that repeat few texts get dictionaries; prompts and images do not repeat."""
+    repeated = ["conversations.list.element.from", *(f"{side}.{key}" for side in COLUMNS[:2] for key in TURN.names)]
+    return pq.ParquetWriter(path, schema, use_dictionary=repeated, write_statistics=False)  # type: ignore[arg-type]
+
+
+def can_read_columns(path: str) -> bool:
+    """Whether a Parquet file has caption pairs in plain columns: texts, and lists of paths."""
+    schema = pq.read_schema(path)
+    if not set(COLUMNS) <= set(schema.names):
+        return False
+    sides = [schema.field(side).type for side in COLUMNS[:2]]
+    named = all(pa.types.is_struct(side) and side.get_field_index("value") >= 0 for side in sides)
+    images = schema.field("images").type
+    return named and all(side.field("value").type == pa.string() for side in sides) and images == pa.list_(pa.string())
+
+
+def read_batches(path: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The columns of the file in its order, all of them if none are named; the same rows in each batch every time."""
+    with pq.ParquetFile(path) as parquet:
+        yield from parquet.iter_batches(ROWS_AT_ONCE, columns=columns, use_threads=False)
+
+
+def surely_sound(batch: pa.RecordBatch) -> np.ndarray:
+    """Per row, whether it is a caption pair beyond doubt; a row that is not may still be one."""
+    captions, images = _captions(batch), batch["images"]
+    same = pc.equal(captions, pc.struct_field(batch["rejected"], "value"))
+    sound = _as_mask(pc.and_kleene(same, pc.equal(pc.list_value_length(images), 2))) & _starts_visibly(captions)
+    pairs = images.filter(pa.array(sound))
+    first, second = pc.list_element(pairs, 0), pc.list_element(pairs, 1)
+    sound[sound] = _as_mask(pc.not_equal(first, second)) & _starts_visibly(first) & _starts_visibly(second)
+    return sound
+
+
+def keys_of(batch: pa.RecordBatch) -> list[bytes]:
+    """The key of every row, as `comparison.key_of` makes it; all rows must be sound."""
+    images = batch["images"]
+    parts = (_captions(batch), pc.list_element(images, 0), pc.list_element(images, 1))
+    return pc.cast(pc.binary_join_element_wise(*parts, "\0"), pa.binary()).to_pylist()
+
+
+def reformulate_columns(batch: pa.RecordBatch, first: np.ndarray) -> pa.Table:
+    """The rows of `row_schema`; all rows must be sound. `first` says whether the preferred image is shown first."""
+    chosen, rejected = zip(*(chosen_and_rejected(side) for side in (False, True)), strict=True)
+    count = batch.num_rows
+    ends = pa.array(np.arange(count + 1, dtype=np.int32))
+    places = np.stack([2 * np.arange(count) + ~first, 2 * np.arange(count) + first], axis=1).ravel()
+    paths = batch["images"].flatten().take(pa.array(places))
+    columns = [
+        pa.ListArray.from_arrays(ends, _turns("human", _questions(_captions(batch)))),
+        _turns("gpt", pa.array(chosen).take(pa.array(first.astype(np.int8)))),
+        _turns("gpt", pa.array(rejected).take(pa.array(first.astype(np.int8)))),
+        pa.ListArray.from_arrays(pa.array(2 * np.arange(count + 1, dtype=np.int32)), paths),
+        pa.nulls(count, pa.float64()),
+    ]
+    return pa.Table.from_arrays(columns, schema=row_schema(held=False))
+
+
+def _captions(batch: pa.RecordBatch) -> Any:
+    return pc.struct_field(batch["chosen"], "value")
+
+
+def _starts_visibly(texts: pa.StringArray) -> np.ndarray:
+    """Whether a text begins with a character that is surely no white space; false for nulls and empty texts."""
+    offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    content = np.frombuffer(texts.buffers()[2] or b"\0", np.uint8)
+    leads = content[np.minimum(offsets[:-1], len(content) - 1)]
+    visible = (leads > ord(" ")) & ~np.isin(leads, BLANK_LEADS) & (offsets[1:] > offsets[:-1])
+    return visible & _as_mask(texts.is_valid())
+
+
+def _as_mask(flags: Any) -> np.ndarray:
+    return pc.fill_null(flags, False).to_numpy(zero_copy_only=False)
+
+
+def _turns(speaker: str, values: Any) -> pa.StructArray:
+    return pa.StructArray.from_arrays([pa.repeat(pa.scalar(speaker), len(values)), values], fields=list(TURN))
+
+
+def _questions(captions: Any) -> Any:
+    """`comparison_question` of every caption, with the marks of its images."""
+    chinese = pc.and_(pc.invert(pc.string_is_ascii(captions)), pc.match_substring_regex(captions, HAN_CHARACTER))
+    before, after = zip(*(QUESTION[language].split("{caption}") for language in ("zh", "en")), strict=True)
+    start = pc.if_else(chinese, *(IMAGE_MARKS + text for text in before))
+    return pc.binary_join_element_wise(start, captions, pc.if_else(chinese, *after), "")

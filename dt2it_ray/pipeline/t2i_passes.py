@@ -1,0 +1,153 @@
+"""How a share of a text-to-image file is read twice: once to draw positions, once to write the rows in them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import repeat
+from typing import IO, Any, Literal, Protocol
+
+import orjson
+
+from dt2it_ray.data.formats.t2i.choice import Choice, Refusal, RowRefused
+from dt2it_ray.data.formats.t2i.comparison import Comparison, image_name, key_of
+from dt2it_ray.data.formats.t2i.read import Row, read_choices
+from dt2it_ray.data.formats.t2i.shapes import SHAPES
+from dt2it_ray.pipeline.t2i_images import find_image_fault
+from dt2it_ray.pipeline.t2i_rows import Share, read_rows
+from dt2it_ray.rules.position import drawer
+from dt2it_ray.rules.t2i_pairs import PREFERRED_FIRST, Pairing, at_most, form_pairs
+
+DATA_SET = "t2i"
+"""The group in which positions are drawn: a file is one data set, whatever its name."""
+
+
+@dataclass(frozen=True)
+class T2iOptions:
+    """What decides about the rows of a conversion."""
+
+    shape: str = ""
+    """A name of SHAPES; to be found by looking at the rows if empty."""
+    seed: int = 42
+    ties: Literal["keep", "drop"] = "keep"
+    """Images of equal score become a pair whose chosen answer says so, or no pair."""
+    least_gap: float = 0.0
+    """Pairs whose scores are nearer are left out."""
+    pairing: Pairing = "all"
+    """Of more than two images: every two, or the best against each of the others."""
+    most_pairs: int = 0
+    """Of more than two images: at most so many pairs, drawn by content; 0 for all."""
+    swap_augment: bool = False
+    """Every pair is written twice, in both orders."""
+    check_images: str | None = None
+    """The folder that image paths are relative to, if images are to be opened."""
+
+
+@dataclass
+class Draws:
+    """The draws of a share's rows, in their order: of those with a preferred image, and of ties."""
+
+    preferred: bytearray = field(default_factory=bytearray)
+    tied: bytearray = field(default_factory=bytearray)
+
+
+@dataclass
+class Counts:
+    """What became of the rows of a share."""
+
+    rows: int = 0
+    pairs: int = 0
+    ties: int = 0
+    preferred_first: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Rows by reason."""
+
+
+class Sink(Protocol):
+    """Takes rows in their order."""
+
+    def __call__(self, comparison: Comparison, first: bool) -> None: ...
+
+
+def draw_share(share: Share, options: T2iOptions) -> Draws:
+    """The draws of every pair that the rows of a share give."""
+    draws, draw = Draws(), drawer(options.seed, DATA_SET)
+    for _, comparisons in _compare_rows(share, options):
+        if isinstance(comparisons, RowRefused):
+            continue
+        for comparison in comparisons:
+            (draws.tied if comparison.tied else draws.preferred).extend(draw(key_of(comparison)))
+    return draws
+
+
+def write_share(
+    share: Share, options: T2iOptions, preferred: bytes, tied: bytes, sink: Sink, dropped: IO[bytes]
+) -> Counts:
+    """Give every pair of a share to `sink`; `preferred` and `tied` say whether the better image is shown first.
+
+    Refused rows are written to `dropped` as lines of JSON.
+    """
+    counts = Counts()
+    sides = {False: iter(preferred), True: iter(tied)}
+    for rows, comparisons in _compare_rows(share, options):
+        counts.rows += len(rows)
+        if isinstance(comparisons, RowRefused):
+            counts.dropped[comparisons.reason] = counts.dropped.get(comparisons.reason, 0) + len(rows)
+            dropped.writelines(map(dropped_line, rows, repeat(comparisons)))
+            continue
+        for comparison in comparisons:
+            first = bool(next(sides[comparison.tied]))
+            orders = (first, not first) if options.swap_augment else (first,)
+            for shown_first in orders:
+                sink(comparison, shown_first)
+            counts.pairs += len(orders)
+            counts.ties += len(orders) * comparison.tied
+            counts.preferred_first += sum(orders) * (not comparison.tied)
+    return counts
+
+
+def _compare_rows(share: Share, options: T2iOptions) -> Iterator[tuple[tuple[Row, ...], Any]]:
+    """For the rows of each choice, its comparisons or why there are none."""
+    for rows, choice in read_choices(read_rows(share), SHAPES[options.shape]):
+        yield rows, choice if isinstance(choice, RowRefused) else compare(choice, options)
+
+
+def compare(choice: Choice, options: T2iOptions) -> list[Comparison] | RowRefused:
+    """The comparisons of a choice, at least one, or why there are none."""
+    caption, images, scores = choice
+    if options.check_images is not None and (fault := find_image_fault(images, options.check_images)):
+        return fault
+    pairs = PREFERRED_FIRST
+    if scores is not None:
+        pairs = form_pairs(scores, options.pairing, options.ties == "keep", options.least_gap)
+        if not pairs:
+            return _no_pair(scores, options)
+        if options.most_pairs:
+            pairs = at_most(pairs, options.most_pairs, [image_name(image) for image in images], options.seed)
+    return [Comparison(caption, images[better], images[worse], gap, tied) for better, worse, gap, tied in pairs]
+
+
+def _no_pair(scores: Any, options: T2iOptions) -> RowRefused:
+    """Why images with these scores give no pair."""
+    shown = ", ".join(f"{score:g}" for score in scores[:8])
+    if len(set(scores)) == 1:
+        return RowRefused(Refusal.TIED, "score", f"the images score the same ({shown}) and ties are dropped")
+    return RowRefused(Refusal.GAP_TOO_SMALL, "score", f"no gap of {shown} reaches {options.least_gap:g}")
+
+
+def dropped_line(row: Row, refusal: RowRefused) -> bytes:
+    """The line of a refused row in the file of refused rows: where it stood, why, and all of it."""
+    number, raw = row
+    line = {
+        "row": number,
+        "field": refusal.field,
+        "reason": str(refusal.reason),
+        "detail": refusal.problem,
+        "raw": raw,
+    }
+    return orjson.dumps(line, default=_as_text, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
+
+
+def _as_text(value: Any) -> str:
+    """Bytes as base64, what else JSON does not know as its text."""
+    import base64
+
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
