@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from dt2it_ray.models.backbones import Backbone
+from dt2it_ray.models.engines import with_checkpoint
 from dt2it_ray.pipeline.diversity_plan import Diversified, Sampled, plan_diversity
 from dt2it_ray.stages import answer_facts, generate, judge, pairs
 from dt2it_ray.stages.construct import ConstructSettings
 from dt2it_ray.stages.judges import JudgeSettings, JudgingSettings
+from dt2it_ray.stages.rate import RateSettings
 from dt2it_ray.stages.stage import MapStage, Step
 from dt2it_ray.stages.world import AddStep
 
-AnsweredT = TypeVar("AnsweredT", generate.GenerateSettings, JudgeSettings)
+AnsweredT = TypeVar("AnsweredT", generate.GenerateSettings, JudgeSettings, RateSettings)
 """Settings of a step that asks an engine."""
 
 
@@ -70,6 +72,6 @@ def plan_panel(
 
 def with_backbone(settings: AnsweredT, backbone: Backbone) -> AnsweredT:
     """The settings with the checkpoint that answers; a server has its own, a simulated annotator none."""
-    if settings.engine is None or settings.engine.kind != "transformers":
+    if settings.engine is None:
         return settings
-    return settings.model_copy(update={"engine": settings.engine.model_copy(update={"backbone": backbone})})
+    return settings.model_copy(update={"engine": with_checkpoint(settings.engine, backbone)})

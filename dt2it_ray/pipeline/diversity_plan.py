@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dt2it_ray.models.backbones import Backbone
-from dt2it_ray.models.engines import EngineSettings
+from dt2it_ray.models.engines import EngineSettings, with_checkpoint
 from dt2it_ray.stages import diversify, judge, screening
 from dt2it_ray.stages.construct import DiversitySettings
 from dt2it_ray.stages.judges import JudgingSettings
@@ -39,8 +39,11 @@ def plan_diversity(
     screen = add("construct/screen", judge.LISTWISE, screener, {"rows": rows, "candidates": before})
     found = {"candidates": before, "screen": screen}
     needs = add("construct/needs", screening.FIND_NEEDS, settings.need, found)
-    engines = {"engine": settings.add.engine or sampled.engine, "better_engine": settings.add.better_engine}
-    filled = {name: _with_backbone(engine, sampled.backbone) for name, engine in engines.items()}
+    author, stronger = settings.add.engine, settings.add.better_engine
+    filled = {
+        "engine": with_checkpoint(author, sampled.backbone) if author else sampled.engine,
+        "better_engine": with_checkpoint(stronger, sampled.backbone) if stronger else None,
+    }
     additions = settings.add.model_copy(update=filled)
     answered = {"rows": rows, "candidates": before, "needs": needs}
     candidates = add("construct/diversify", diversify.DIVERSIFY, additions, answered)
@@ -52,9 +55,3 @@ def plan_diversity(
     both = {"screen": screen, "judged": judged, "enlarged": enlarged, "candidates": candidates}
     joined = add(f"construct/{name}", screening.JOIN_JUDGEMENTS, screener, both)
     return Diversified(candidates, {name: joined})
-
-
-def _with_backbone(engine: EngineSettings | None, backbone: Backbone) -> EngineSettings | None:
-    if engine is None or engine.kind != "transformers" or engine.backbone is not None:
-        return engine
-    return engine.model_copy(update={"backbone": backbone})
