@@ -13,6 +13,7 @@ from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.backbones import find_backbone
 from dt2it_ray.pipeline.construct_plan import plan_construction
 from dt2it_ray.pipeline.drive import LOCK_FILE, Made, as_json, drive
+from dt2it_ray.pipeline.granular_plan import SETS_STEP, GranularSettings, plan_granular, write_sets
 from dt2it_ray.pipeline.measure_plan import labels_of, plan_measures
 from dt2it_ray.pipeline.planner import Planner, refuse_misplaced
 from dt2it_ray.pipeline.preference_files import check_output, write_dropped, write_preferences
@@ -40,12 +41,14 @@ class ConstructRunSettings(PlacedSettings):
     """The data set's name in every pair. Empty: the input's name without its ending."""
     output: str
     """File of pairs: `.json`, `.jsonl` or `.parquet`."""
-    to: Literal["llama_factory", "flat"] = "llama_factory"
+    to: Literal["llama_factory", "flat", "trl"] = "llama_factory"
     """Rows of a JSON output."""
     backbone: str = "tiny"
     """The checkpoint that answers where an engine is `transformers`: `tiny` (shipped) or a folder."""
     construction: ConstructSettings = ConstructSettings()
     """How debiased pairs are made."""
+    granular: GranularSettings | None = None
+    """Also rate the candidates on five attributes, and write training sets to OUTPUT.sets. None: they are not rated."""
 
     @model_validator(mode="after")
     def _names_its_source(self) -> "ConstructRunSettings":
@@ -62,11 +65,13 @@ def plan_construct(settings: ConstructRunSettings) -> tuple[Step, ...]:
     planner = Planner(settings, find_backbone(settings.backbone))
     file = _outside_file(settings)
     loaded = planner.add("input/load", outside.LOAD_PROMPTS, file, {})
-    _refuse_simulated_judges(settings.construction, file)
+    _refuse_simulated_judges(settings, file)
     root = outside.ImageRoot(folder=settings.image_root or file.folder)
     rows = planner.add("input/rows", outside.OPEN_IMAGES, root, {"rows": loaded})
     made = plan_construction(planner.add, settings.construction, planner.backbone, rows)
     plan_measures(planner.add, settings.construction, rows, made, labels_of(planner.add, "input/pairs", rows))
+    if settings.granular:
+        plan_granular(planner.add, settings.granular, planner.backbone, rows, made.candidates)
     grouped = planner.add("output/by_prompt", preferences.GROUP_PAIRS, NoSettings(), {"pairs": made.pairs})
     beside = {"rows": rows, "candidates": made.candidates, "pairs": grouped}
     planner.add(OUTPUT_STEP, preferences.WRITE_PREFERENCES, NoSettings(), beside)
@@ -87,13 +92,17 @@ def run_construction(settings: ConstructRunSettings) -> dict[str, Any]:
     with run.held(LOCK_FILE):
         driven = drive(steps, run, settings, settings.max_concurrent_steps)
         manifests = driven.manifests
-        summary = {
-            "pairs": write_preferences(run, manifests[OUTPUT_STEP], settings.output, settings.to),
+        summary: dict[str, Any] = {
+            "pairs": manifests[OUTPUT_STEP].counts.rows_out,
+            "written": write_preferences(run, manifests[OUTPUT_STEP], settings.output, settings.to),
             "dropped": write_dropped(run, manifests, settings.output),
             "wall_s": round(driven.wall_s, 1),
             "peak_rss_mib": round(driven.peak_mib),
             "steps": _told_steps(manifests),
         }
+        if settings.granular:
+            files = write_sets(run, manifests[SETS_STEP], settings.granular.files, f"{settings.output}.sets")
+            summary["granular_sets"] = files
         run.write(SUMMARY_FILE, as_json(summary))
     return summary
 
@@ -111,18 +120,24 @@ def _told_steps(manifests: Made) -> dict[str, Any]:
     }
 
 
-def _refuse_simulated_judges(asked: ConstructSettings, file: outside.OutsideFile) -> None:
+def _refuse_simulated_judges(settings: ConstructRunSettings, file: outside.OutsideFile) -> None:
     """Raises ConfigError if a judge has no engine, before anything is sampled for it to judge; a simulated one knows
     planted truth only, which rows of the embedded world carry."""
     first = next(read_records(Folder(file.folder), file.name), None)
     if first is None or (isinstance(first.fields, Mapping) and first.fields.get("scene")):
         return
-    for mode, panel in (("listwise", asked.listwise.judges), ("pointwise", asked.pointwise.judges)):
+    asked = settings.construction
+    panels = {
+        "construction.listwise.judges": asked.listwise.judges,
+        "construction.pointwise.judges": asked.pointwise.judges,
+        "granular.raters": settings.granular.raters if settings.granular else (),
+    }
+    for name, panel in panels.items():
         for judge in panel:
             if judge.engine is None:
                 raise ConfigError(
-                    f"construction.{mode}.judges: {judge.name} has no engine, and simulated annotators know rendered "
-                    "scenes only. Give every judge an engine, as in jobs/configs/construct.yaml."
+                    f"{name}: {judge.name} has no engine, and simulated annotators know rendered scenes only. "
+                    "Give every judge an engine, as in jobs/configs/construct.yaml."
                 )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from dt2it_ray.pipeline.construct_plan import Constructed
-from dt2it_ray.stages import labels, reliability, style
+from dt2it_ray.stages import labels, preferences, reliability, style
 from dt2it_ray.stages.construct import ConstructSettings
 from dt2it_ray.stages.generate import model_name
 from dt2it_ray.stages.judges import JudgingSettings
@@ -30,8 +30,10 @@ def plan_measures(
     probed: dict[str, Step] = {"pairs/constructed": made.pairs, "features/constructed": features}
     if raw:
         probed["pairs/raw"] = raw.pairs
-        probed["features/raw"] = add("construct/style-raw", style.STYLE_OF_ROWS, NoSettings(), {"rows": raw.rows})
-    add("construct/style-probe", style.STYLE_PROBE, settings.style, probed)
+        labelled = add("construct/raw_by_prompt", preferences.GROUP_PAIRS, NoSettings(), {"pairs": raw.pairs})
+        written = {"rows": raw.rows, "pairs": labelled}
+        probed["features/raw"] = add("construct/style_of_raw", style.STYLE_OF_ROWS, NoSettings(), written)
+    add("construct/style_probe", style.STYLE_PROBE, settings.style, probed)
 
 
 def labels_of(add: AddStep, name: str, rows: Step) -> Labelled:

@@ -1,6 +1,5 @@
 """How constructed preferences leave a run: one file in a format that trainers read, written in a stream."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
@@ -9,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dt2it_ray.data.formats.fields import extension_of
 from dt2it_ray.data.formats.preference_rows import PREFERENCE_ROWS
+from dt2it_ray.data.formats.training_rows import ImageNames
 from dt2it_ray.data.preferences import PREFERENCES
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.store.files import Folder
@@ -27,7 +26,8 @@ def check_output(output: str) -> None:
 
 
 def write_preferences(run: Folder, made: Manifest, output: str, to: str) -> int:
-    """Write all preferences of a finished step as one file; returns how many.
+    """Write all preferences of a finished step as one file; returns how many. Those that the format cannot hold, as
+    LLaMA-Factory cannot a text with its image placeholder, are left out of the file; they stay in the run.
 
     Parquet keeps the columns of PREFERENCES; `.json` is a list and `.jsonl` one row per line of the format `to`. Images
     that have no file of their own are written to a folder beside the output.
@@ -40,13 +40,13 @@ def write_preferences(run: Folder, made: Manifest, output: str, to: str) -> int:
     tables = (made.data(run).read_table(file.name) for file in made.files)
     if path.suffix == ".parquet":
         return _write_parquet(tables, folder, path.name)
-    beside = _ImagesBeside(folder, f"{path.stem}_images")
+    names = ImageNames(folder, f"{path.stem}_images")
     rows = (
-        PREFERENCE_ROWS[to](row, [beside.name_of(image) for image in row["images"]])
+        PREFERENCE_ROWS[to](row, [names.name_of(image) for image in row["images"]])
         for table in tables
         for row in table.to_pylist()
     )
-    return _write_json(rows, folder, path.name, as_list=path.suffix == ".json")
+    return _write_json((row for row in rows if row is not None), folder, path.name, as_list=path.suffix == ".json")
 
 
 def write_dropped(run: Folder, manifests: Mapping[str, Manifest], output: str) -> int:
@@ -59,24 +59,6 @@ def write_dropped(run: Folder, manifests: Mapping[str, Manifest], output: str) -
         for row in manifest.data(run).read_table(file.name).to_pylist()
     )
     return _write_json(refused, Folder(str(path.parent)), f"{path.name}.{DROPPED}.jsonl", as_list=False)
-
-
-class _ImagesBeside:
-    """Gives every image a name: that of its file, or of one that is written now, by its content."""
-
-    def __init__(self, folder: Folder, name: str) -> None:
-        self._folder, self._name = folder, name
-        self._written: set[str] = set()
-
-    def name_of(self, image: Mapping[str, Any]) -> str:
-        if image["path"]:
-            return image["path"]
-        digest = hashlib.sha256(image["bytes"]).hexdigest()[:32]
-        name = f"{self._name}/{digest}.{extension_of(image['bytes'], self._name)}"
-        if name not in self._written:
-            self._folder.write(name, image["bytes"])
-            self._written.add(name)
-        return name
 
 
 def _write_parquet(tables: Iterator[pa.Table], folder: Folder, name: str) -> int:

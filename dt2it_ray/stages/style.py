@@ -9,6 +9,7 @@ from pydantic import Field
 
 from dt2it_ray.data.dropped import Dropped, dropped_table
 from dt2it_ray.data.figures import PROBES, STYLE_FEATURES
+from dt2it_ray.data.preferences import PAIRS_OF_PROMPT
 from dt2it_ray.data.schema import CANDIDATES, PAIRS, PROMPTS, DropReason
 from dt2it_ray.errors import StageFailed
 from dt2it_ray.rules.style_features import style_features
@@ -111,7 +112,7 @@ STYLE = MapStage(
 STYLE_OF_ROWS = MapStage(
     name="style_of_rows",
     version=1,
-    reads=pa.schema([PROMPTS.field(name) for name in ("prompt_id", "answers")]),
+    reads=pa.schema([*(PROMPTS.field(name) for name in ("prompt_id", "answers")), PAIRS_OF_PROMPT.field("pairs")]),
     writes=STYLE_FEATURES,
     build=build_style,
     per="prompt_id",

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dt2it_ray.data.attributes import ATTRIBUTES
 from dt2it_ray.errors import ConfigError, InputError
 from dt2it_ray.pipeline.construct_run import ConstructRunSettings, plan_construct, run_construction
 from tests.models.endpoint.server import ChatServer, chat_server
@@ -20,13 +21,24 @@ SHOWN = re.compile(r"\[answer \d+ (\w+)\]\n(.*?)\n\[end \1\]", re.S)
 
 
 def reply(body: dict[str, Any]) -> dict[str, Any]:
-    """Candidates, or a rubric form in which longer answers score more."""
+    """Candidates, or a form of either rubric in which longer answers score more."""
     content = body["messages"][-1]["content"]
     asked = content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
     shown = [text for _, text in SHOWN.findall(asked)]
-    texts = [form([len(text) % 10 for text in shown])] if shown else ANSWERS[: body["n"]]
+    if shown and ATTRIBUTES[-1] in asked:
+        texts = [rating([len(text) % 5 for text in shown])]
+    else:
+        texts = [form([len(text) % 10 for text in shown])] if shown else ANSWERS[: body["n"]]
     choices = [{"message": {"content": text}, "finish_reason": "stop"} for text in texts]
     return {"choices": choices, "usage": {"prompt_tokens": 10, "completion_tokens": 7}}
+
+
+def rating(values: list[int]) -> str:
+    answers = [
+        {"index": place, "analysis": "", "ratings": dict.fromkeys(ATTRIBUTES, value)}
+        for place, value in enumerate(values, 1)
+    ]
+    return json.dumps({"answers": answers})
 
 
 @pytest.fixture
@@ -72,7 +84,7 @@ def test_questions_become_pairs_and_every_row_is_told_of(tmp_path: Path, server:
     for pair in pairs:
         assert pair["images"] == ["images/a.png"]
         assert len(pair["chosen"]["value"]) % 10 > len(pair["rejected"]["value"]) % 10
-        assert pair["strength"] > 0
+        assert pair["margin"] > 0
     assert sorted((row["step"], row["reason"]) for row in refused) == [
         ("input/load", "field_invalid"),
         ("input/rows", "image_missing"),
@@ -105,6 +117,17 @@ def test_embedded_images_are_kept_in_every_format(tmp_path: Path, server: ChatSe
     row = json.loads(text)[0] if suffix == "json" else json.loads(text.splitlines()[0])
     name = row["image_path"] if to == "flat" else row["images"][0]
     assert (tmp_path / name).read_bytes() == png(7)
+
+
+def test_rated_candidates_become_training_sets_beside_the_pairs(tmp_path: Path, server: ChatServer) -> None:
+    engine = {"engine": {"kind": "endpoint", "endpoint": {"model": "m", "url": server.url}}}
+    loose = {"default": {"max_dropped": 0.5}}
+    raters = {"raters": [{"name": "r", **engine}]}
+    asked = settings(tmp_path, server, input=write_questions(tmp_path), placement=loose, granular=raters)
+    told = run_construction(asked)["granular_sets"]
+    rows = [json.loads(line) for line in (tmp_path / "out.json.sets" / "dpo.trl.jsonl").read_text().splitlines()]
+    assert len(rows) == told["dpo.trl.jsonl"] == 3
+    assert all(row["margin"] >= 2 and row["images"] == ["images/a.png"] for row in rows)
 
 
 @pytest.mark.parametrize(

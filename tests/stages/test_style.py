@@ -14,7 +14,7 @@ SETTINGS = StyleProbeSettings()
 
 
 def style_of_rows(rows: list[dict]) -> Outcome:
-    batch = pa.Table.from_pylist([{name: row[name] for name in STYLE_OF_ROWS.reads.names} for row in rows])
+    batch = pa.Table.from_pylist([{name: row.get(name) for name in STYLE_OF_ROWS.reads.names} for row in rows])
     return STYLE_OF_ROWS.build(NoSettings(), Workplace())(batch.cast(STYLE_OF_ROWS.reads))
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from dt2it_ray.data.formats.derived_sets import llama_factory_row, trl_row, write_derived_sets
+from dt2it_ray.data.formats.derived_sets import write_derived_sets
+from dt2it_ray.data.formats.training_rows import llama_factory_row, trl_row
 from dt2it_ray.errors import InputError
 from dt2it_ray.store.files import Folder
 from tests.stages.rows import png
