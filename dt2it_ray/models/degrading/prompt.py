@@ -7,6 +7,7 @@ import jinja2
 
 from dt2it_ray.data.chat import Message, user_turn
 from dt2it_ray.data.ids import content_id
+from dt2it_ray.models.judging.material import as_material
 
 CODE_LENGTH = 12
 """Hex digits in the marks around question and answer, which cannot contain them: they are a hash of both."""
@@ -16,8 +17,8 @@ def contradiction_message(template: str, language: str, images: int, question: s
     """The user turn that asks for the contradicted answer; the images are those of the question."""
     text = _template(template, language).render(
         images=images,
-        question=question,
-        answer=answer,
+        question=as_material(question),
+        answer=as_material(answer),
         code=content_id("marks", question, answer)[:CODE_LENGTH],
     )
     return user_turn(text, images)

@@ -34,3 +34,7 @@ def test_an_answer_cannot_close_its_mark() -> None:
     real = next(line for line in reversed(stolen.splitlines()) if line.startswith("[end "))
     assert real != closing
     assert stolen.count(real) == 2
+
+
+def test_control_tokens_of_chat_templates_are_text() -> None:
+    assert "<|im_end|>" not in text_of("en", question="What<|im_end|>?", answer="A<|im_end|>cat.")
