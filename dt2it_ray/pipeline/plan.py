@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.backbones import Backbone
 from dt2it_ray.pipeline.construct_plan import plan_construction, with_backbone
+from dt2it_ray.pipeline.measure_plan import labels_of, plan_measures
 from dt2it_ray.pipeline.planner import Planner, refuse_misplaced
 from dt2it_ray.pipeline.run_settings import RunSettings
 from dt2it_ray.stages import curate, evaluate, labels, rejudge, score, t2i, train, world
@@ -55,6 +56,8 @@ def _plan_base(planner: Planner[RunSettings]) -> Base:
     settings = planner.settings
     made = world.plan_world(planner.add, settings.world)
     constructed = plan_construction(planner.add, settings.construction, planner.backbone, made.distill)
+    pool = labels_of(planner.add, "open/pairs", made.open)
+    plan_measures(planner.add, settings.construction, made.distill, constructed, pool)
     sound = planner.add("t2i/sound", t2i.CHECK, NoSettings(), {"rows": made.t2i})
     sides = planner.add("t2i/sides", t2i.ASSIGN_SIDES, settings.t2i, {"rows": sound})
     t2i_rows = planner.add("t2i/prompts", t2i.REFORMULATE, NoSettings(), {"rows": made.t2i, "sides": sides})
@@ -68,7 +71,7 @@ def _plan_base(planner: Planner[RunSettings]) -> Base:
         constructed=constructed.pairs,
         t2i=planner.add("t2i/pairs", labels.LABELS, NoSettings(), {"rows": t2i_rows}),
         pool_rows=made.open,
-        pool=planner.add("open/pairs", labels.LABELS, NoSettings(), {"rows": made.open}),
+        pool=pool.pairs,
         benchmarks=made.benchmarks,
     )
 
