@@ -71,9 +71,7 @@ def _origins(rows: pa.Table) -> pa.ChunkedArray:
     lengths = (pc.fill_null(pc.list_value_length(rows[name]), 0) for name in ("answers", "origins"))
     uneven = rows["prompt_id"].filter(pc.not_equal(*lengths))
     if len(uneven):
-        raise StageFailed(
-            f"prompt {uneven[0].as_py()} has not as many origins as answers; sample its answers again"
-        )
+        raise StageFailed(f"prompt {uneven[0].as_py()} has not as many origins as answers; sample its answers again")
     return pc.list_flatten(rows["origins"])
 
 
