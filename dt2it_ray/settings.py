@@ -102,8 +102,8 @@ def _explain(kind: type[Settings], problem: Any) -> str:
 
 def _keys_at(kind: Any, location: list[str]) -> list[str]:
     for part in location:
-        if get_origin(kind) is dict:
-            kind = _without_none(get_args(kind)[1])
+        if get_origin(kind) in (dict, tuple):
+            kind = _without_none(get_args(kind)[get_origin(kind) is dict])
             continue
         field = getattr(kind, "model_fields", {}).get(part)
         kind = _without_none(field.annotation) if field is not None else None

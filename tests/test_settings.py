@@ -19,6 +19,7 @@ class Run(Settings):
     """By name."""
     second: Flip | None = None
     more: dict[str, Flip | None] | None = None
+    several: tuple[Flip, ...] = ()
 
 
 @pytest.fixture
@@ -47,6 +48,7 @@ def test_an_override_may_name_a_group_that_the_file_lacks(tmp_path: Path) -> Non
         ("flips.first.shares=0.2", "did you mean flips.first.share?"),
         ("second.shares=0.2", "did you mean second.share?"),
         ("more.first.shares=0.2", "did you mean more.first.share?"),
+        ("several=[{shares: 0.2}]", "did you mean several.0.share?"),
         ("flip.share=1.5", "less than or equal to 1"),
         ("iterations", "key=value"),
         ("iterations.deep=1", "single value"),
