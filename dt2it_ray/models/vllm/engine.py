@@ -99,8 +99,8 @@ class AsyncEngine:
         if not self._thread.is_alive():
             return
         if self._vllm is not None:
-            self._vllm.shutdown()
             asyncio.run_coroutine_threadsafe(_end_other_tasks(), self._loop).result()
+            self._vllm.shutdown()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -115,7 +115,7 @@ async def _start(arguments: Mapping[str, Any]) -> Any:
 
 
 async def _end_other_tasks() -> None:
-    # vLLM leaves its own behind, and a closed loop would complain of them.
+    # Its own would take the end of the engine for its death.
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
         task.cancel()

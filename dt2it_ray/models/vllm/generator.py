@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from dt2it_ray.data.dropped import Dropped
-from dt2it_ray.data.ids import content_id
 from dt2it_ray.data.schema import DropReason
-from dt2it_ray.errors import StoreError
 from dt2it_ray.models.backbones import Backbone
 from dt2it_ray.models.model_settings import SamplingSettings
 from dt2it_ray.models.paid_replies import PaidReplies, side_by_side
 from dt2it_ray.models.protocols import Completion, GenerationRequest
 from dt2it_ray.models.response_cache import CachedReply, ResponseCache
+from dt2it_ray.models.vllm.arguments import engine_arguments, sampling_parameters
 from dt2it_ray.models.vllm.engine import AsyncEngine
 from dt2it_ray.models.vllm.prompt import ready_prompt
 from dt2it_ray.models.vllm.settings import VllmSettings
@@ -73,7 +72,7 @@ class VllmGenerator:
     async def _ask(self, request: GenerationRequest, places: Sequence[int]) -> list[CachedReply] | Dropped:
         from vllm.exceptions import VLLMClientError  # pyright: ignore[reportMissingImports]
 
-        sampling = self._parameters(request, places[0], _run_length(places))
+        sampling = sampling_parameters(self._sampling, request, places[0], _run_length(places))
         ends: list[str] = []
         try:
             for _ in range(TRIES):
@@ -107,63 +106,6 @@ class VllmGenerator:
         if length <= self._longest:
             return prompt
         return Dropped(DropReason.PROMPT_TOO_LONG, f"{length} tokens, more than {self._longest}", ready.text)
-
-    def _parameters(self, request: GenerationRequest, first: int, samples: int) -> Any:
-        from vllm.sampling_params import (  # pyright: ignore[reportMissingImports]
-            RequestOutputKind,
-            SamplingParams,
-            StructuredOutputsParams,
-        )
-
-        held = None
-        if request.schema is not None:
-            # Small models fill a reply with the line breaks that JSON allows.
-            held = StructuredOutputsParams(json=dict(request.schema), disable_any_whitespace=True)
-        return SamplingParams(
-            n=samples,
-            # vLLM adds the number of the sample, counted from 0, to the seed of the first.
-            seed=int(content_id("sample", self._sampling.seed, request.key)[:15], 16) + first,
-            temperature=self._sampling.temperature,
-            top_p=self._sampling.top_p,
-            max_tokens=self._sampling.max_new_tokens,
-            structured_outputs=held,
-            output_kind=RequestOutputKind.FINAL_ONLY,
-        )
-
-
-def engine_arguments(folder: str, settings: VllmSettings, sampling: SamplingSettings) -> dict[str, Any]:
-    """The fields of vLLM's engine arguments for a checkpoint, with both groups of settings."""
-    collate = sampling.collate
-    pixels = {"min_pixels": collate.image_min_pixels, "max_pixels": collate.image_max_pixels}
-    parallel = settings.tensor_parallel_size
-    arguments = {
-        "model": folder,
-        "dtype": settings.dtype,
-        "max_model_len": settings.max_model_len or _needed_length(folder, sampling),
-        "limit_mm_per_prompt": {"image": settings.images_per_prompt, "video": 0},
-        "mm_processor_kwargs": {name: value for name, value in pixels.items() if value is not None} or None,
-        "load_format": settings.load_format,
-        "tensor_parallel_size": parallel,
-        # Ray placed this worker with all of its GPUs; vLLM's own use of Ray would look for others.
-        "distributed_executor_backend": "mp" if parallel > 1 else None,
-        "gpu_memory_utilization": settings.gpu_memory_utilization,
-        "max_num_seqs": settings.max_num_seqs,
-        "enforce_eager": settings.enforce_eager,
-        "enable_prefix_caching": True,
-        "disable_log_stats": True,
-    }
-    return {name: value for name, value in arguments.items() if value is not None}
-
-
-def _needed_length(folder: str, sampling: SamplingSettings) -> int:
-    from transformers import AutoConfig
-
-    try:
-        config: Any = AutoConfig.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{folder} has no usable config.json: {str(error).splitlines()[0]}") from None
-    needed = sampling.collate.max_length + sampling.max_new_tokens
-    return min(needed, config.get_text_config().max_position_embeddings)
 
 
 def _replies(output: Any) -> list[CachedReply]:

@@ -1,0 +1,116 @@
+"""An engine that dies ends its Ray worker, so that the rows come all the same; elsewhere it is one clear error."""
+
+import os
+from pathlib import Path
+
+import psutil
+import pyarrow as pa
+import pytest
+
+from dt2it_ray.data.chat import user_turn
+from dt2it_ray.errors import StageFailed
+from dt2it_ray.models.backbones import Backbone
+from dt2it_ray.models.model_settings import SamplingSettings
+from dt2it_ray.models.protocols import Completion, GenerationRequest
+from dt2it_ray.pipeline.run_step import run_step
+from dt2it_ray.settings import Settings
+from dt2it_ray.stages.engine_fn import EngineFn
+from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Placement, Step, Workplace
+from dt2it_ray.store.files import Folder
+from tests.engine.toy import NUMBERS, index_step, reporter
+
+pytest.importorskip("vllm.sampling_params")
+from dt2it_ray.models.vllm import engine
+from dt2it_ray.models.vllm.generator import VllmGenerator
+from tests.models.vllm.checkpoints import SMALL, tiny_for_vllm
+
+pytestmark = pytest.mark.vllm
+SHORT = SamplingSettings(max_new_tokens=4)
+ANSWERS = pa.schema([("id", pa.string()), ("answer", pa.string())])
+
+
+class Answering(Settings):
+    """Which checkpoint answers, and where it is noted that the engine was killed once."""
+
+    backbone: Backbone
+    killed: str
+
+
+def ask(vllm: VllmGenerator, *keys: str) -> list[str]:
+    made = vllm.generate([GenerationRequest(key, (user_turn(f"What is {key}?", 0),), (), 1) for key in keys])
+    return [one[0].text for one in made if isinstance(one, list) and isinstance(one[0], Completion)]
+
+
+def engine_processes() -> list[psutil.Process]:
+    children = psutil.Process().children(recursive=True)
+    return [child for child in children if "EngineCore" in " ".join(child.cmdline()) or "EngineCore" in child.name()]
+
+
+def build_answering(settings: Answering, place: Workplace) -> BatchFn:
+    vllm = VllmGenerator(settings.backbone, SMALL, SHORT)
+
+    def answer(batch: pa.Table) -> Outcome:
+        keys = batch["id"].to_pylist()
+        if not Path(settings.killed).exists():
+            Path(settings.killed).write_text(str(os.getpid()))
+            for process in engine_processes():
+                process.kill()
+        return Outcome(pa.table({"id": keys, "answer": ask(vllm, *keys)}, schema=ANSWERS))
+
+    return EngineFn(answer, vllm)
+
+
+ANSWER = MapStage(name="answer", version=1, reads=NUMBERS, writes=ANSWERS, build=build_answering)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Backbone:
+    return tiny_for_vllm(tmp_path_factory.mktemp("models") / "tiny")
+
+
+def test_a_dead_engine_is_an_error_and_a_new_one_answers_as_it_did(tiny: Backbone) -> None:
+    vllm = VllmGenerator(tiny, SMALL, SHORT)
+    first = ask(vllm, "a", "b")
+    for process in engine_processes():
+        process.kill()
+    for _ in range(2):
+        with pytest.raises(StageFailed, match="the vLLM engine died"):
+            ask(vllm, "a")
+    vllm.close()
+    again = VllmGenerator(tiny, SMALL, SHORT)
+    assert ask(again, "a", "b") == first
+    assert engine_processes()
+    again.close()
+    again.close()
+    assert engine_processes() == []
+    with pytest.raises(StageFailed, match="closed"):
+        ask(again, "a")
+
+
+@pytest.mark.ray
+def test_in_ray_a_dead_engine_ends_its_actor_and_no_row_is_lost(
+    ray_session: None, tmp_path: Path, tiny: Backbone
+) -> None:
+    run, rows, killed = Folder(str(tmp_path / "run")), index_step(), tmp_path / "killed"
+    run_step(rows, run, reporter())
+    settings = Answering(backbone=tiny, killed=str(killed))
+    placement = Placement(engine="ray", batch_rows=256)
+    step = Step(name="answer", stage=ANSWER, settings=settings, inputs={"rows": rows}, placement=placement)
+    manifest = run_step(step, run, reporter())
+    assert (manifest.counts.rows_out, manifest.counts.dropped) == (1000, 0)
+    assert not psutil.pid_exists(int(killed.read_text()))
+
+
+def test_a_process_is_replaced_by_ray_only_if_a_raylet_started_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_RAYLET_PID", raising=False)
+    assert not engine.restarted_by_ray()
+    monkeypatch.setenv("RAY_RAYLET_PID", str(os.getppid()))
+    assert engine.restarted_by_ray()
+    # What a driver inherits that was submitted as a job.
+    monkeypatch.setenv("RAY_RAYLET_PID", str(os.getpid()))
+    assert not engine.restarted_by_ray()
+
+
+def test_a_folder_that_vllm_cannot_run_is_one_error(tmp_path: Path) -> None:
+    with pytest.raises(StageFailed, match="vLLM cannot run"):
+        VllmGenerator(Backbone(path=str(tmp_path), digest="d"), SMALL.model_copy(update={"max_model_len": 64}), SHORT)
