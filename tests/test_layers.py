@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "dt2it_ray"
 # From the top down. Folders on one line are siblings.
 LAYERS = [
     {"cli"},
+    {"speed"},
     {"pipeline"},
     {"engine", "serving"},
     {"stages"},
@@ -22,7 +23,7 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 # The one place for each heavy library; anything else must import without it.
 HEAVY = {
-    "ray": {"engine", "serving"},
+    "ray": {"engine", "serving", "speed"},
     "torch": {"models"},
     "transformers": {"models"},
     "deepspeed": {"models"},

@@ -2,7 +2,9 @@
 
 import json
 import logging
+import threading
 import warnings
+import weakref
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -15,7 +17,7 @@ from ray.data import ActorPoolStrategy, DataContext
 from dt2it_ray.engine.local import Todo, raise_failure, slices_of
 from dt2it_ray.engine.part_work import MapWork, build_function, close_function, read_slice, run_slice
 from dt2it_ray.errors import Dt2itError, StageFailed
-from dt2it_ray.stages.stage import BatchFn, Placement
+from dt2it_ray.stages.stage import BatchFn, Outcome, Placement
 from dt2it_ray.store.parts import Receipt, Seal, seal_part
 
 RECEIPTS = pa.schema(
@@ -28,8 +30,10 @@ RECEIPTS = pa.schema(
         ("metrics", pa.string()),
     ]
 )
-SLICES_IN_FLIGHT = 3
-"""Slices queued at each actor, so that the edge of a slice never idles a GPU."""
+SLICES_AT_ONCE = 3
+"""Slices under way in each actor: while the rows of one are in the model, others are read and stored."""
+SLICES_QUEUED = 2
+"""Further slices that wait at each actor, so that it never waits for the driver."""
 
 
 def map_parts(work: MapWork, todo: Todo, placement: Placement) -> Iterator[Receipt | Seal]:
@@ -97,14 +101,13 @@ def _slices(work: MapWork, todo: Todo, placement: Placement) -> Any:
         min_size=fewest,
         initial_size=min(most, max(fewest, placement.initial_workers)),
         max_size=most,
-        max_tasks_in_flight_per_actor=SLICES_IN_FLIGHT,
+        max_tasks_in_flight_per_actor=SLICES_AT_ONCE + SLICES_QUEUED,
+        max_concurrent_calls_per_actor=SLICES_AT_ONCE,
+        enable_true_multi_threading=True,
     )
-    # Ray's annotations know functions of one argument only.
-    read: Any = _read
-    reading = ray.data.from_arrow(plan).map_batches(
-        read, fn_kwargs={"work": work}, batch_size=1, batch_format="pyarrow", num_cpus=0
-    )
-    return reading.map_batches(
+    # Actors read their slices themselves: tasks that read ahead need processes of their own, which took the cores from
+    # the actors (45 of them for 4 actors on 2 cores), and carry every image through the object store.
+    return ray.data.from_arrow(plan).map_batches(
         _Worker,
         fn_constructor_kwargs={"work": work},
         batch_size=1,
@@ -115,22 +118,8 @@ def _slices(work: MapWork, todo: Todo, placement: Placement) -> Any:
     )
 
 
-def _read(plan: pa.Table, work: MapWork) -> pa.Table:
-    """One row that holds a whole slice: its place, its rows as a list of structs, and any trouble in reading."""
-    part, index = plan["part"][0].as_py(), plan["slice_index"][0].as_py()
-    try:
-        rows, skipped = read_slice(work, part, index)
-        failure = ""
-    except Dt2itError as error:
-        rows, skipped, failure = work.stage.reads.empty_table(), 0, str(error)
-    nested = pa.ListArray.from_arrays([0, rows.num_rows], rows.combine_chunks().to_struct_array().combine_chunks())
-    return (
-        plan.append_column("skipped", [[skipped]]).append_column("failure", [[failure]]).append_column("rows", nested)
-    )
-
-
 class _Worker:
-    """An actor of the pool: holds what the stage built (a model), answers slices with receipts."""
+    """An actor of the pool: holds what the stage built (a model), answers slices with receipts, several at once."""
 
     def __init__(self, work: MapWork) -> None:
         self._work = work
@@ -140,24 +129,25 @@ class _Worker:
         except Dt2itError as error:
             # Raised here, it would have Ray start the actor again and again.
             self._trouble = str(error)
+        else:
+            # Ray Data 2.60 has no other hook: an actor that ends in peace lets go of its callable, then of everything.
+            weakref.finalize(self, close_function, work, self._function)
+        self._calls = threading.Semaphore(getattr(self._function, "calls_at_once", 1))
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        slice_row = batch.select(["part", "slice_index", "skipped", "failure"]).to_pylist()[0]
+    def __call__(self, plan: pa.Table) -> pa.Table:
+        [(part, index)] = zip(plan["part"].to_pylist(), plan["slice_index"].to_pylist(), strict=True)
         if self._function is None:
-            slice_row["failure"] = self._trouble
-        if self._function is None or slice_row["failure"]:
-            return _as_row(Receipt(rows_in=0, **slice_row))
-        flat = batch["rows"].combine_chunks().flatten()
-        rows = pa.Table.from_struct_array(flat).cast(self._work.stage.reads)
-        receipt = run_slice(
-            self._work, self._function, slice_row["part"], slice_row["slice_index"], rows, slice_row["skipped"]
-        )
-        return _as_row(receipt)
+            return _as_row(Receipt(part, index, 0, 0, self._trouble))
+        try:
+            rows, skipped = read_slice(self._work, part, index)
+        except Dt2itError as error:
+            return _as_row(Receipt(part, index, 0, 0, str(error)))
+        return _as_row(run_slice(self._work, self._in_turn, part, index, rows, skipped))
 
-    def __del__(self) -> None:
-        # Ray Data 2.60 has no other hook: an actor that ends in peace deletes its callable before the process exits.
-        if self._function is not None:
-            close_function(self._work, self._function)
+    def _in_turn(self, batch: pa.Table) -> Outcome:
+        assert self._function is not None
+        with self._calls:
+            return self._function(batch)
 
 
 def _as_row(receipt: Receipt) -> pa.Table:

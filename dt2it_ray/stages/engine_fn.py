@@ -16,10 +16,15 @@ class EngineFn:
     An engine may have a method `close()`, called when no more batches come, and an attribute `usage`: a dataclass of
     numbers that only grow (replies, hits, spent, saved). What they grow by is told once, as metrics of the batch that
     is done next; the usages of several engines are added up by name. Engines that have neither are passed over.
+
+    An engine that several threads may ask at the same time has a number `calls_at_once` (2 or 3): batches of several
+    slices then overlap in it, so that the tail of one batch does not leave it half idle. The least of all engines
+    counts; one that has none counts as 1.
     """
 
     def __init__(self, function: BatchFn, *engines: object) -> None:
         self._function, self._engines = function, engines
+        self.calls_at_once: int = min((getattr(engine, "calls_at_once", 1) for engine in engines), default=1)
         self._told: dict[str, float] = {}
         self._lock = threading.Lock()
 

@@ -31,7 +31,8 @@ class BatchFn(Protocol):
 
     `Outcome.metrics` of batches are finite numbers; their sums over all batches of the step stand in its manifest,
     those of batches that an interrupted run had finished included. A function may have a method `close()`, which its
-    worker calls once, when no more batches come: see `EngineFn`.
+    worker calls once, when no more batches come, and a number `calls_at_once`, the threads that may call it at the same
+    time (else 1): see `EngineFn`.
     """
 
     def __call__(self, batch: pa.Table) -> Outcome: ...

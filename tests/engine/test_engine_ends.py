@@ -37,7 +37,7 @@ def test_a_local_engine_is_closed_when_its_step_ends_and_when_it_fails(
 
 
 @pytest.mark.ray
-# Ray kills an actor that has not started when the step fails, hence one worker there.
+# An actor that has not started when the step fails is killed by Ray, hence one worker there.
 @pytest.mark.parametrize(("raise_at", "workers"), [(-1, 2), (417, 1)])
 def test_every_actor_closes_its_engine_when_its_step_ends_and_when_it_fails(
     ray_session: None, run: Folder, tmp_path: Path, raise_at: int, workers: int

@@ -55,3 +55,11 @@ def test_an_engine_that_cannot_be_closed_does_not_keep_the_others() -> None:
     with pytest.raises(RuntimeError, match="stuck"):
         EngineFn(sound.answer, broken, sound).close()
     assert (broken.closed, sound.closed) == (1, 1)
+
+
+def test_as_many_calls_overlap_as_the_least_able_engine_stands() -> None:
+    able, single = Engine(), Engine()
+    able.calls_at_once = 3  # pyright: ignore[reportAttributeAccessIssue]
+    assert EngineFn(able.answer, able).calls_at_once == 3
+    assert EngineFn(able.answer, able, single).calls_at_once == 1
+    assert EngineFn(able.answer).calls_at_once == 1
