@@ -18,9 +18,15 @@ QUESTION = {
 }
 
 
+AROUND_CAPTION = {language: tuple(question.split("{caption}")) for language, question in QUESTION.items()}
+"""What stands before and behind the caption."""
+
+
 def comparison_question(caption: str) -> str:
     """The user's text for two images made from `caption`, in the caption's language."""
-    return QUESTION[language_of(caption)].replace("{caption}", caption)
+    # Most captions are plain ASCII, which is seen without a search.
+    before, behind = AROUND_CAPTION["en" if caption.isascii() else language_of(caption)]
+    return f"{before}{caption}{behind}"
 
 
 def chosen_and_rejected(first: bool, tied: bool = False) -> tuple[str, str]:

@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 from dt2it_ray.data.chat import HAN
 from dt2it_ray.data.formats.t2i.comparison import IMAGE_MARKS
 from dt2it_ray.data.schema import IMAGE
-from dt2it_ray.data.t2i_wording import QUESTION, chosen_and_rejected
+from dt2it_ray.data.t2i_wording import AROUND_CAPTION, chosen_and_rejected
 
 HAN_CHARACTER = HAN.pattern.encode().decode("unicode_escape")
 """The pattern without escapes, which Arrow's regular expressions write in another way."""
 COLUMNS = ["chosen", "rejected", "images"]
-ROWS_AT_ONCE = 16384
+ROWS_AT_ONCE = 8192
 BLANK_LEADS = np.array([0xC2, 0xE1, 0xE2, 0xE3], np.uint8)
 """First bytes in UTF-8 of all white space outside ASCII, and of much else."""
 TURN = pa.struct([("from", pa.string()), ("value", pa.string())])
@@ -54,8 +54,8 @@ def can_read_columns(path: str) -> bool:
 
 def read_batches(path: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
     """The columns of the file in its order, all of them if none are named; the same rows in each batch every time."""
-    with pq.ParquetFile(path) as parquet:
-        yield from parquet.iter_batches(ROWS_AT_ONCE, columns=columns, use_threads=False)
+    with pq.ParquetFile(path, pre_buffer=False) as parquet:
+        yield from parquet.iter_batches(ROWS_AT_ONCE, columns=columns)
 
 
 def surely_sound(batch: pa.RecordBatch) -> np.ndarray:
@@ -107,7 +107,7 @@ def _starts_visibly(texts: pa.StringArray) -> np.ndarray:
 
 
 def _as_mask(flags: Any) -> np.ndarray:
-    return pc.fill_null(flags, False).to_numpy(zero_copy_only=False)
+    return np.array(pc.fill_null(flags, False).to_numpy(zero_copy_only=False))
 
 
 def _turns(speaker: str, values: Any) -> pa.StructArray:
@@ -116,7 +116,9 @@ def _turns(speaker: str, values: Any) -> pa.StructArray:
 
 def _questions(captions: Any) -> Any:
     """`comparison_question` of every caption, with the marks of its images."""
-    chinese = pc.and_(pc.invert(pc.string_is_ascii(captions)), pc.match_substring_regex(captions, HAN_CHARACTER))
-    before, after = zip(*(QUESTION[language].split("{caption}") for language in ("zh", "en")), strict=True)
-    start = pc.if_else(chinese, *(IMAGE_MARKS + text for text in before))
-    return pc.binary_join_element_wise(start, captions, pc.if_else(chinese, *after), "")
+    foreign = pc.invert(pc.string_is_ascii(captions))
+    chinese = _as_mask(foreign)
+    chinese[chinese] = _as_mask(pc.match_substring_regex(captions.filter(foreign), HAN_CHARACTER))
+    before, after = zip(AROUND_CAPTION["zh"], AROUND_CAPTION["en"], strict=True)
+    start = pc.if_else(pa.array(chinese), *(IMAGE_MARKS + text for text in before))
+    return pc.binary_join_element_wise(start, captions, pc.if_else(pa.array(chinese), *after), "")

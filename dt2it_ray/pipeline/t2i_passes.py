@@ -1,6 +1,6 @@
 """How a share of a text-to-image file is read twice: once to draw positions, once to write the rows in them."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import IO, Any, Literal, Protocol
@@ -8,7 +8,7 @@ from typing import IO, Any, Literal, Protocol
 import orjson
 
 from dt2it_ray.data.formats.t2i.choice import Choice, Refusal, RowRefused
-from dt2it_ray.data.formats.t2i.comparison import Comparison, image_name, key_of
+from dt2it_ray.data.formats.t2i.comparison import Pair, image_name, key_of
 from dt2it_ray.data.formats.t2i.read import Row, read_choices
 from dt2it_ray.data.formats.t2i.shapes import SHAPES
 from dt2it_ray.pipeline.t2i_images import find_image_fault
@@ -64,17 +64,21 @@ class Counts:
 class Sink(Protocol):
     """Takes rows in their order."""
 
-    def __call__(self, comparison: Comparison, first: bool) -> None: ...
+    def __call__(self, choice: Choice, pair: Pair, first: bool) -> None: ...
 
 
 def draw_share(share: Share, options: T2iOptions) -> Draws:
     """The draws of every pair that the rows of a share give."""
     draws, draw = Draws(), drawer(options.seed, DATA_SET)
-    for _, comparisons in _compare_rows(share, options):
-        if isinstance(comparisons, RowRefused):
+    preferred, tied = draws.preferred, draws.tied
+    for _, choice in read_choices(read_rows(share), SHAPES[options.shape]):
+        if isinstance(choice, RowRefused):
             continue
-        for comparison in comparisons:
-            (draws.tied if comparison.tied else draws.preferred).extend(draw(key_of(comparison)))
+        pairs = find_pairs(choice, options)
+        if isinstance(pairs, RowRefused):
+            continue
+        for pair in pairs:
+            (tied if pair[3] else preferred).extend(draw(key_of(choice, pair)))
     return draws
 
 
@@ -86,43 +90,48 @@ def write_share(
     Refused rows are written to `dropped` as lines of JSON.
     """
     counts = Counts()
-    sides = {False: iter(preferred), True: iter(tied)}
-    for rows, comparisons in _compare_rows(share, options):
+    sides = (iter(preferred), iter(tied))
+    for rows, choice in read_choices(read_rows(share), SHAPES[options.shape]):
         counts.rows += len(rows)
-        if isinstance(comparisons, RowRefused):
-            counts.dropped[comparisons.reason] = counts.dropped.get(comparisons.reason, 0) + len(rows)
-            dropped.writelines(map(dropped_line, rows, repeat(comparisons)))
+        if isinstance(choice, RowRefused):
+            _drop(rows, choice, counts, dropped)
             continue
-        for comparison in comparisons:
-            first = bool(next(sides[comparison.tied]))
-            orders = (first, not first) if options.swap_augment else (first,)
-            for shown_first in orders:
-                sink(comparison, shown_first)
-            counts.pairs += len(orders)
-            counts.ties += len(orders) * comparison.tied
-            counts.preferred_first += sum(orders) * (not comparison.tied)
+        pairs = find_pairs(choice, options)
+        if isinstance(pairs, RowRefused):
+            _drop(rows, pairs, counts, dropped)
+            continue
+        for pair in pairs:
+            first = next(sides[pair[3]]) == 1
+            sink(choice, pair, first)
+            if options.swap_augment:
+                sink(choice, pair, not first)
+        counts.pairs += len(pairs)
+        counts.ties += sum(pair[3] for pair in pairs) if options.ties == "keep" and choice.scores else 0
+    counts.preferred_first = sum(preferred)
+    if options.swap_augment:
+        counts.preferred_first = counts.pairs - counts.ties
+        counts.pairs, counts.ties = 2 * counts.pairs, 2 * counts.ties
     return counts
 
 
-def _compare_rows(share: Share, options: T2iOptions) -> Iterator[tuple[tuple[Row, ...], Any]]:
-    """For the rows of each choice, its comparisons or why there are none."""
-    for rows, choice in read_choices(read_rows(share), SHAPES[options.shape]):
-        yield rows, choice if isinstance(choice, RowRefused) else compare(choice, options)
+def _drop(rows: Sequence[Row], refusal: RowRefused, counts: Counts, dropped: IO[bytes]) -> None:
+    counts.dropped[refusal.reason] = counts.dropped.get(refusal.reason, 0) + len(rows)
+    dropped.writelines(map(dropped_line, rows, repeat(refusal)))
 
 
-def compare(choice: Choice, options: T2iOptions) -> list[Comparison] | RowRefused:
-    """The comparisons of a choice, at least one, or why there are none."""
-    caption, images, scores = choice
+def find_pairs(choice: Choice, options: T2iOptions) -> Sequence[Pair] | RowRefused:
+    """The pairs of a choice, at least one, or why there are none."""
+    _, images, scores = choice
     if options.check_images is not None and (fault := find_image_fault(images, options.check_images)):
         return fault
-    pairs = PREFERRED_FIRST
-    if scores is not None:
-        pairs = form_pairs(scores, options.pairing, options.ties == "keep", options.least_gap)
-        if not pairs:
-            return _no_pair(scores, options)
-        if options.most_pairs:
-            pairs = at_most(pairs, options.most_pairs, [image_name(image) for image in images], options.seed)
-    return [Comparison(caption, images[better], images[worse], gap, tied) for better, worse, gap, tied in pairs]
+    if scores is None:
+        return PREFERRED_FIRST
+    pairs = form_pairs(scores, options.pairing, options.ties == "keep", options.least_gap)
+    if not pairs:
+        return _no_pair(scores, options)
+    if options.most_pairs:
+        return at_most(pairs, options.most_pairs, [image_name(image) for image in images], options.seed)
+    return pairs
 
 
 def _no_pair(scores: Any, options: T2iOptions) -> RowRefused:

@@ -4,7 +4,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from dt2it_ray.data.formats.t2i.comparison import Comparison, json_rows, plain_row, with_bytes
+from dt2it_ray.data.formats.t2i.choice import Choice
+from dt2it_ray.data.formats.t2i.comparison import Pair, json_rows, plain_row, with_bytes
 from dt2it_ray.pipeline.t2i_passes import Sink
 
 Container = Literal["json", "jsonl", "parquet"]
@@ -27,12 +28,12 @@ def json_sink(path: str, container: Container, opens: bool, starts: bool) -> Ite
             write(b"[")
         before = [b"\n" if starts else b",\n"]
 
-        def put_in_list(comparison: Comparison, first: bool) -> None:
-            write(before[0] + row_of(comparison, first))
+        def put_in_list(choice: Choice, pair: Pair, first: bool) -> None:
+            write(before[0] + row_of(choice, pair, first))
             before[0] = b",\n"
 
-        def put_line(comparison: Comparison, first: bool) -> None:
-            write(row_of(comparison, first) + b"\n")
+        def put_line(choice: Choice, pair: Pair, first: bool) -> None:
+            write(row_of(choice, pair, first) + b"\n")
 
         yield put_in_list if as_list else put_line
 
@@ -58,8 +59,8 @@ def parquet_sink(path: str) -> Iterator[Sink]:
         opened["writer"].write_table(pa.Table.from_pylist(waiting, schema=opened["schema"]))
         waiting.clear()
 
-    def put(comparison: Comparison, first: bool) -> None:
-        waiting.append(plain_row(comparison, first))
+    def put(choice: Choice, pair: Pair, first: bool) -> None:
+        waiting.append(plain_row(choice, pair, first))
         if len(waiting) == ROWS_PER_TABLE:
             flush()
 

@@ -17,6 +17,20 @@ from dt2it_ray.data.formats.t2i.choice import (
 
 def read_caption_pair(row: Mapping[str, Any]) -> Choice:
     """The choice of `{chosen: {value: caption}, rejected: {value: caption}, images: [preferred, other]}`."""
+    try:
+        caption, same, images = row["chosen"]["value"], row["rejected"]["value"], row["images"]
+        one, two = images
+    except (KeyError, TypeError, ValueError):
+        return _read_with_care(row)
+    # Nearly all rows are two paths for one caption; what is beyond doubt needs no closer look.
+    plain = type(caption) is str and type(images) is list and type(one) is str and type(two) is str
+    if plain and caption == same and one != two and caption.strip() and one.strip() and two.strip():
+        return Choice(caption, images, None)
+    return _read_with_care(row)
+
+
+def _read_with_care(row: Mapping[str, Any]) -> Choice:
+    """The choice of a caption pair that may lack anything."""
     chosen, rejected = row.get("chosen"), row.get("rejected")
     caption = caption_of(chosen.get("value") if isinstance(chosen, dict) else None, "chosen.value")
     if not isinstance(rejected, dict) or rejected.get("value") != caption:
@@ -46,7 +60,6 @@ def read_pick_a_pic(row: Mapping[str, Any]) -> Choice:
 
 
 def _preferred_first(caption: str, preferred: Any, other: Any, fields: tuple[str, str]) -> Choice:
-    images = (image_of(preferred, fields[0]), image_of(other, fields[1]))
-    if images[0] == images[1]:
-        refuse_equal(images, fields[1])
+    images = [image_of(preferred, fields[0]), image_of(other, fields[1])]
+    refuse_equal(images, fields[1])
     return Choice(caption, images, None)

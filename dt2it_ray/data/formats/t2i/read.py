@@ -23,17 +23,24 @@ def read_choices(rows: Iterable[Row], shape: Shape) -> Iterator[Reading]:
         return
     read = shape.read
     for row in rows:
-        yield (row,), _attempt(read, row[1])
+        fields = row[1]
+        try:
+            choice = read(fields) if type(fields) is dict else _refuse(fields)
+        except RowRefused as refusal:
+            choice = refusal
+        yield (row,), choice
 
 
-def _attempt(read: Callable[[Mapping[str, Any]], Any], fields: Any) -> Any:
-    """What `read` makes of a row, or its refusal."""
+def _refuse(fields: Any) -> RowRefused:
+    """The refusal of a row that is no JSON object."""
+    if isinstance(fields, str):
+        return RowRefused(Refusal.NOT_JSON, "", "the line is no JSON object")
+    return RowRefused(Refusal.FIELD_INVALID, "", "the row is no JSON object")
+
+
+def _read_one(read: Callable[[Mapping[str, Any]], Rated], fields: Any) -> Rated | RowRefused:
     try:
-        if isinstance(fields, dict):
-            return read(fields)
-        if isinstance(fields, str):
-            return RowRefused(Refusal.NOT_JSON, "", "the line is not valid JSON")
-        return RowRefused(Refusal.FIELD_INVALID, "", "the row is no JSON object")
+        return read(fields) if isinstance(fields, dict) else _refuse(fields)
     except RowRefused as refusal:
         return refusal
 
@@ -43,7 +50,7 @@ def _gather(rows: Iterable[Row], shape: Shape) -> Iterator[Reading]:
     # A refused row stands alone, under its number; prompts are texts.
     groups: dict[str | int, list[tuple[Row, Any]]] = {}
     for row in rows:
-        rated = _attempt(shape.read_one, row[1])
+        rated = _read_one(shape.read_one, row[1])
         if isinstance(rated, Rated) and any(rated.image == other.image for _, other in groups.get(rated.group, ())):
             rated = RowRefused(Refusal.IMAGES_EQUAL, "image", "an earlier row has this image of this prompt")
         groups.setdefault(rated.group if isinstance(rated, Rated) else row[0], []).append((row, rated))

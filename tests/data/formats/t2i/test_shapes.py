@@ -13,13 +13,13 @@ JPG = {"bytes": b"\xff\xd8", "path": None}
 PAIR = {"chosen": {"value": "a car"}, "rejected": {"value": "a car"}, "images": ["a.jpg", "b.jpg"]}
 PICK = {"caption": "a car", "jpg_0": b"\xff\xd8", "jpg_1": {"bytes": None, "path": "b.jpg"}, "label_0": 0.5}
 ROWS: dict[str, tuple[dict[str, Any], Choice]] = {
-    "caption_pair": (PAIR, Choice("a car", ("a.jpg", "b.jpg"), None)),
+    "caption_pair": (PAIR, Choice("a car", ["a.jpg", "b.jpg"], None)),
     "pick_a_pic": (PICK, Choice("a car", [JPG, {"bytes": None, "path": "b.jpg"}], (0.5, 0.5))),
     "hpdv2": (
         {"prompt": "a car", "image_path": ["a", "b", "c"], "human_preference": [0, 1, 0]},
         Choice("a car", ["a", "b", "c"], [0.0, 1.0, 0.0]),
     ),
-    "hpdv3": ({"prompt": "a car", "path1": "a", "path2": "b"}, Choice("a car", ("a", "b"), None)),
+    "hpdv3": ({"prompt": "a car", "path1": "a", "path2": "b"}, Choice("a car", ["a", "b"], None)),
     "image_reward": (
         {"prompt": "a car", "generations": ["a", "b"], "ranking": [2, 1]},
         Choice("a car", ["a", "b"], [-2.0, -1.0]),
