@@ -195,11 +195,16 @@ class World:
 def plan_world(add: AddStep, settings: WorldSettings) -> World:
     """Add the steps that make the world. Resizing one kind of rows leaves the others alone."""
     return World(
-        distill=_plan_rows(add, settings.seed, "distill", DISTILL, {"distill": settings.distill}),
+        distill=plan_distill(add, settings.seed, settings.distill),
         t2i=_plan_rows(add, settings.seed, "t2i", T2I, {"t2i": settings.t2i}),
         open=plan_open_sets(add, settings),
         benchmarks=plan_benchmarks(add, settings),
     )
+
+
+def plan_distill(add: AddStep, seed: int, prompts: int) -> Step:
+    """Add the steps that make prompts to answer; the last one's rows have neither answers nor labels."""
+    return _plan_rows(add, seed, "distill", DISTILL, {"distill": prompts})
 
 
 def plan_open_sets(add: AddStep, settings: WorldSettings) -> Step:

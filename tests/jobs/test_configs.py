@@ -10,11 +10,12 @@ from dt2it_ray.models.backbones import Backbone
 from dt2it_ray.pipeline.construct_run import ConstructRunSettings, plan_construct
 from dt2it_ray.pipeline.plan import plan_run
 from dt2it_ray.pipeline.run_settings import RunSettings
+from dt2it_ray.pipeline.study_style import StyleStudySettings, plan_style_study
 from dt2it_ray.settings import load_settings
 
 JOBS = Path(__file__).parents[2] / "jobs"
-CONSTRUCT = "construct.yaml"
-LOOPS = sorted(path for path in JOBS.glob("configs/*.yaml") if path.name != CONSTRUCT)
+CONSTRUCT, STYLE = "construct.yaml", "style.yaml"
+LOOPS = sorted(path for path in JOBS.glob("configs/*.yaml") if path.name not in (CONSTRUCT, STYLE))
 SCRIPTS = sorted(JOBS.glob("*.py"))
 
 
@@ -40,3 +41,7 @@ def test_a_job_tells_its_usage(script: Path) -> None:
     told = subprocess.run([sys.executable, str(script), "--help"], capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stderr
     assert "usage" in told.stdout.lower()
+
+
+def test_the_style_study_makes_a_plan() -> None:
+    assert plan_style_study(load_settings(StyleStudySettings, JOBS / "configs" / STYLE))
