@@ -76,6 +76,43 @@ def construct(
 
 
 @app.command()
+def t2i(
+    source: Annotated[str, typer.Option("--input", help="Rows: JSONL, a JSON list or Parquet, by the file's ending.")],
+    output: Annotated[str, typer.Option("--output", help="Pairs; refused rows go to OUTPUT.dropped.jsonl.")],
+    to: Annotated[str | None, typer.Option(help="llama_factory, jsonl or parquet; else by OUTPUT's ending.")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed gives other, equally balanced positions.")] = 42,
+    shape: Annotated[str, typer.Option(help="Shape of the rows, if it is not to be found by looking at them.")] = "",
+    ties: Annotated[str, typer.Option(help="keep or drop.")] = "keep",
+    least_gap: Annotated[float, typer.Option(help="Leave out pairs whose scores are nearer.")] = 0.0,
+    pairing: Annotated[str, typer.Option(help="Which pairs of several images: all or best.")] = "all",
+    most_pairs: Annotated[int, typer.Option(help="At most so many pairs of a row; 0 for all.")] = 0,
+    swap_augment: Annotated[bool, typer.Option("--swap-augment", help="Write every pair in both orders.")] = False,
+    check_images: Annotated[bool, typer.Option("--check-images", help="Drop rows with unreadable images.")] = False,
+    image_folder: Annotated[str | None, typer.Option(help="What image paths are relative to.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; default: one per core.")] = None,
+) -> None:
+    """Turn text-to-image preferences into two-image pairs with exactly balanced positions."""
+    from dt2it_ray.pipeline.t2i_files import run_t2i_command
+
+    told = run_t2i_command(
+        source,
+        output,
+        to=to,
+        workers=workers,
+        check_images=check_images,
+        image_folder=image_folder,
+        seed=seed,
+        shape=shape,
+        ties=ties,
+        least_gap=least_gap,
+        pairing=pairing,
+        most_pairs=most_pairs,
+        swap_augment=swap_augment,
+    )
+    typer.echo(told)
+
+
+@app.command()
 def explain(pair_id: str, run: Annotated[str, typer.Option("--run", help="The run's folder.")] = "runs/demo") -> None:
     """Print the whole history of one pair: source, scores, judgements, votes, decisions."""
     from dt2it_ray.pipeline.lineage import explain_pair

@@ -1,4 +1,4 @@
-"""What each part of the construction adds to labels in the embedded world: the ablation of the paper, on planted truth."""
+"""What each part of the construction adds to labels in the embedded world: the paper's ablation, on planted truth."""
 
 from collections.abc import Mapping
 from typing import Any
