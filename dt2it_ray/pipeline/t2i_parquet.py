@@ -12,6 +12,8 @@ from dt2it_ray.data.formats.t2i.shapes import SHAPES
 from dt2it_ray.pipeline.t2i_columns import (
     COLUMNS,
     keys_of,
+    mask_of,
+    places_of,
     read_batches,
     reformulate_columns,
     row_schema,
@@ -56,7 +58,7 @@ def _refusal(batch: pa.RecordBatch, place: int) -> object:
 
 
 def _only(batch: pa.RecordBatch, kept: np.ndarray) -> pa.RecordBatch:
-    return batch if kept.all() else batch.filter(pa.array(kept))
+    return batch if kept.all() else batch.filter(mask_of(kept))
 
 
 def _write(source: str, output: str, sound: list[np.ndarray], first: np.ndarray) -> None:
@@ -80,7 +82,7 @@ def _refused(source: str, sound: list[np.ndarray], counts: Counts) -> Iterator[b
     before = 0
     for batch, kept in zip(read_batches(source), sound, strict=True):
         places = np.flatnonzero(~kept)
-        for place, fields in zip(places, batch.take(pa.array(places)).to_pylist(), strict=True):
+        for place, fields in zip(places, batch.take(places_of(places)).to_pylist(), strict=True):
             (row,), refusal = next(read_choices([(before + int(place) + 1, fields)], SHAPE))
             assert isinstance(refusal, RowRefused)
             counts.dropped[refusal.reason] = counts.dropped.get(refusal.reason, 0) + 1

@@ -20,43 +20,10 @@ from dt2it_ray.errors import StageFailed
 
 COMMAND = (sys.executable, "-c", "from dt2it_ray.cli import main; main()", "t2i")
 PLAIN = (sys.executable, str(Path(__file__).with_name("plain_t2i.py")))
-WORDS = [
-    "a",
-    "red",
-    "car",
-    "parked",
-    "beside",
-    "an",
-    "old",
-    "stone",
-    "house",
-    "under",
-    "the",
-    "evening",
-    "sky",
-    "with",
-    "dramatic",
-    "light,",
-    "cinematic,",
-    "detailed",
-    "portrait",
-    "of",
-    "a",
-    "woman",
-    "holding",
-    "a",
-    "blue",
-    "umbrella",
-    "in",
-    "the",
-    "rain,",
-    "watercolor",
-    "style,",
-    "highly",
-    "realistic,",
-    "forest,",
-    "mountain",
-]
+WORDS = (
+    "a red car parked beside an old stone house under the evening sky with dramatic light, cinematic, detailed "
+    "portrait of a woman holding a blue umbrella in the rain, watercolor style, highly realistic, forest, mountain"
+)
 SAMPLED_EVERY_S = 0.02
 ROWS_PER_GROUP = 65536
 
@@ -100,7 +67,7 @@ def _write_inputs(folder: Path, rows: int) -> tuple[str, str]:
 
 
 def _pair(draw: random.Random, number: int) -> dict[str, Any]:
-    caption = " ".join(draw.choices(WORDS, k=draw.randint(6, 24)))
+    caption = " ".join(draw.choices(WORDS.split(), k=draw.randint(6, 24)))
     if number % 10 == 0:
         caption = "一辆红色的汽车停在古老的石屋旁，" * draw.randint(1, 3)
     images = [f"images/{number // 1000:04d}/{number:08d}_{place}.jpg" for place in (0, 1)]
