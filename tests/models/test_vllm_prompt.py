@@ -7,9 +7,14 @@ import pytest
 from dt2it_ray.data.chat import Message, user_turn
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.schema import DropReason
+from dt2it_ray.errors import ConfigError
+from dt2it_ray.models.model_settings import CollateSettings, SamplingSettings
 from dt2it_ray.models.protocols import GenerationRequest
+from dt2it_ray.models.tiny import tiny_path
+from dt2it_ray.models.vllm.arguments import engine_arguments
 from dt2it_ray.models.vllm.generator import _run_length
 from dt2it_ray.models.vllm.prompt import ReadyPrompt, ready_prompt
+from dt2it_ray.models.vllm.settings import VllmSettings
 from tests.models.random_model import picture
 
 SPECIAL = ["<|im_end|>", "<|image_pad|>"]
@@ -60,6 +65,16 @@ def test_what_could_harm_the_engine_is_refused(message: Message, images: tuple[b
     refused = ready(user_turn("First.", 0), message, images=images)
     assert isinstance(refused, Dropped)
     assert refused.reason == reason
+
+
+def test_an_engine_takes_no_longer_prompts_than_the_settings_and_the_checkpoint_do() -> None:
+    short = SamplingSettings(max_new_tokens=100, collate=CollateSettings(max_length=500))
+    folder = str(tiny_path())
+    assert engine_arguments(folder, VllmSettings(), short)["max_model_len"] == 600
+    assert engine_arguments(folder, VllmSettings(), SamplingSettings())["max_model_len"] == 4096
+    assert engine_arguments(folder, VllmSettings(max_model_len=300), short)["max_model_len"] == 300
+    with pytest.raises(ConfigError, match="max_new_tokens=100 leaves no room"):
+        engine_arguments(folder, VllmSettings(max_model_len=100), short)
 
 
 def test_samples_are_drawn_in_runs_without_gaps() -> None:

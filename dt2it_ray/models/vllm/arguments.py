@@ -3,21 +3,31 @@
 from typing import Any
 
 from dt2it_ray.data.ids import content_id
-from dt2it_ray.errors import StoreError
+from dt2it_ray.errors import ConfigError, StoreError
 from dt2it_ray.models.model_settings import SamplingSettings
 from dt2it_ray.models.protocols import GenerationRequest
 from dt2it_ray.models.vllm.settings import VllmSettings
 
 
 def engine_arguments(folder: str, settings: VllmSettings, sampling: SamplingSettings) -> dict[str, Any]:
-    """The fields of vLLM's engine arguments for a checkpoint, with both groups of settings."""
+    """The fields of vLLM's engine arguments for a checkpoint, with both groups of settings.
+
+    Raises:
+        StoreError: the checkpoint has no config. ConfigError: answers leave no room for a prompt.
+    """
+    longest = settings.max_model_len or _needed_length(folder, sampling)
+    if longest <= sampling.max_new_tokens:
+        raise ConfigError(
+            f"max_new_tokens={sampling.max_new_tokens} leaves no room for a prompt: {folder} takes {longest} tokens "
+            "with both. Lower it, or raise vllm.max_model_len if the checkpoint can."
+        )
     collate = sampling.collate
     pixels = {"min_pixels": collate.image_min_pixels, "max_pixels": collate.image_max_pixels}
     parallel = settings.tensor_parallel_size
     arguments = {
         "model": folder,
         "dtype": settings.dtype,
-        "max_model_len": settings.max_model_len or _needed_length(folder, sampling),
+        "max_model_len": longest,
         "limit_mm_per_prompt": {"image": settings.images_per_prompt, "video": 0},
         "mm_processor_kwargs": {name: value for name, value in pixels.items() if value is not None} or None,
         "load_format": settings.load_format,

@@ -68,11 +68,6 @@ class AsyncEngine:
         """The checkpoint's tokenizer, with its chat template."""
         return self._vllm.renderer.get_tokenizer()
 
-    @property
-    def max_model_len(self) -> int:
-        """Most tokens of a prompt and its answer together."""
-        return self._vllm.model_config.max_model_len
-
     async def read(self, prompt: Mapping[str, Any]) -> Any:
         """The prompt as the engine takes it: tokens and prepared images.
 

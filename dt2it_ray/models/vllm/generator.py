@@ -18,6 +18,8 @@ from dt2it_ray.models.vllm.settings import VllmSettings
 
 TRIES = 3
 """vLLM asks to send a request again when its caches of prepared images have drifted apart."""
+READ_AT_ONCE = 32
+"""Prompts that are being read. Their decoded images are in memory, and vLLM prepares one after the other."""
 WHOLE = frozenset({"stop", "length"})
 """Finish reasons of answers; others are troubles."""
 LENGTH_PARAMETERS = frozenset({"input_text", "input_tokens"})
@@ -41,15 +43,17 @@ class VllmGenerator:
 
         Raises:
             StageFailed: vLLM is not installed or cannot run the checkpoint. StoreError: it has no config.
+            ConfigError: answers of `max_new_tokens` leave no room for a prompt.
         """
         self._sampling = sampling
         self._identity = {"vllm": settings.model_dump(), "checkpoint": backbone.digest, **sampling.model_dump()}
         self._replies = PaidReplies(cache)
         self.usage = self._replies.usage
-        self._engine = AsyncEngine(engine_arguments(backbone.path, settings, sampling))
+        arguments = engine_arguments(backbone.path, settings, sampling)
+        self._longest = min(sampling.collate.max_length, arguments["max_model_len"] - sampling.max_new_tokens)
+        self._reading = asyncio.Semaphore(READ_AT_ONCE)
+        self._engine = AsyncEngine(arguments)
         self._special = [token for token in self._engine.tokenizer.get_added_vocab() if token]
-        room = self._engine.max_model_len - sampling.max_new_tokens
-        self._longest = min(sampling.collate.max_length, room)
 
     def generate(self, requests: Sequence[GenerationRequest]) -> list[list[Completion] | Dropped]:
         """`samples` completions per request, in the order given; a request without all of them is `Dropped`.
@@ -76,7 +80,8 @@ class VllmGenerator:
         ends: list[str] = []
         try:
             for _ in range(TRIES):
-                prompt = await self._read(request)
+                async with self._reading:
+                    prompt = await self._read(request)
                 if isinstance(prompt, Dropped):
                     return prompt
                 output = await self._engine.answer(prompt, sampling, request.key)
