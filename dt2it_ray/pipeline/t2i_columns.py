@@ -62,9 +62,10 @@ def surely_sound(batch: pa.RecordBatch) -> np.ndarray:
     """Per row, whether it is a caption pair beyond doubt; a row that is not may still be one."""
     captions, images = _captions(batch), batch["images"]
     same = pc.equal(captions, pc.struct_field(batch["rejected"], "value"))
-    sound = _as_mask(pc.and_kleene(same, pc.equal(pc.list_value_length(images), 2))) & _starts_visibly(captions)
+    two = pc.equal(pc.list_value_length(images), _number(2))
+    sound = _as_mask(pc.and_kleene(same, two)) & _starts_visibly(captions)
     pairs = images.filter(mask_of(sound))
-    first, second = pc.list_element(pairs, 0), pc.list_element(pairs, 1)
+    first, second = pc.list_element(pairs, _number(0)), pc.list_element(pairs, _number(1))
     sound[sound] = _as_mask(pc.not_equal(first, second)) & _starts_visibly(first) & _starts_visibly(second)
     return sound
 
@@ -72,8 +73,8 @@ def surely_sound(batch: pa.RecordBatch) -> np.ndarray:
 def keys_of(batch: pa.RecordBatch) -> list[bytes]:
     """The key of every row, as `comparison.key_of` makes it; all rows must be sound."""
     images = batch["images"]
-    parts = (_captions(batch), pc.list_element(images, 0), pc.list_element(images, 1))
-    return pc.cast(pc.binary_join_element_wise(*parts, "\0"), pa.binary()).to_pylist()
+    parts = (_captions(batch), pc.list_element(images, _number(0)), pc.list_element(images, _number(1)))
+    return pc.cast(pc.binary_join_element_wise(*parts, _scalar("\0")), pa.binary()).to_pylist()
 
 
 def reformulate_columns(batch: pa.RecordBatch, first: np.ndarray) -> pa.Table:
@@ -84,8 +85,8 @@ def reformulate_columns(batch: pa.RecordBatch, first: np.ndarray) -> pa.Table:
     chosen, rejected = zip(chosen_and_rejected(True), chosen_and_rejected(False), strict=True)
     columns = [
         pa.ListArray.from_arrays(_ends(count, 1), _turns("human", _questions(_captions(batch)))),
-        _turns("gpt", pc.if_else(shown_first, *chosen)),
-        _turns("gpt", pc.if_else(shown_first, *rejected)),
+        _turns("gpt", pc.if_else(shown_first, *map(_scalar, chosen))),
+        _turns("gpt", pc.if_else(shown_first, *map(_scalar, rejected))),
         pa.ListArray.from_arrays(_ends(count, 2), batch["images"].flatten().take(places_of(places))),
         pa.nulls(count, pa.float64()),
     ]
@@ -105,7 +106,7 @@ def _starts_visibly(texts: pa.StringArray) -> np.ndarray:
     return visible & _as_mask(texts.is_valid())
 
 
-# `pa.array` and `to_numpy` load pandas, which takes longer than a small file; these look at the same memory instead.
+# `pa.array`, `pa.scalar` and `to_numpy` load pandas, which takes longer than most files; what follows does not.
 
 
 def mask_of(flags: np.ndarray) -> pa.BooleanArray:
@@ -119,6 +120,18 @@ def places_of(numbers: np.ndarray) -> pa.Int64Array:
     return pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(numbers.astype(np.int64))])
 
 
+def _number(number: int) -> pa.Int64Scalar:
+    """The number as an Arrow scalar."""
+    return places_of(np.array([number]))[0]
+
+
+def _scalar(text: str) -> pa.StringScalar:
+    """The text as an Arrow scalar."""
+    content = text.encode()
+    ends = pa.py_buffer(np.array([0, len(content)], np.int32))
+    return pa.Array.from_buffers(pa.string(), 1, [None, ends, pa.py_buffer(content)])[0]
+
+
 def _ends(count: int, each: int) -> pa.Int32Array:
     """Where `count` lists of `each` elements begin and end."""
     ends = each * np.arange(count + 1, dtype=np.int32)
@@ -127,13 +140,13 @@ def _ends(count: int, each: int) -> pa.Int32Array:
 
 def _as_mask(flags: Any) -> np.ndarray:
     """The flags as a NumPy array; null counts as false."""
-    numbers = pc.cast(pc.fill_null(flags, False), pa.uint8())
+    numbers = pc.cast(pc.fill_null(flags, mask_of(np.array([False]))[0]), pa.uint8())
     content = np.frombuffer(numbers.buffers()[1] or b"", np.uint8)
     return content[numbers.offset : numbers.offset + len(numbers)].astype(bool)
 
 
 def _turns(speaker: str, values: Any) -> pa.StructArray:
-    return pa.StructArray.from_arrays([pa.repeat(pa.scalar(speaker), len(values)), values], fields=list(TURN))
+    return pa.StructArray.from_arrays([pa.repeat(_scalar(speaker), len(values)), values], fields=list(TURN))
 
 
 def _questions(captions: Any) -> Any:
@@ -142,5 +155,6 @@ def _questions(captions: Any) -> Any:
     chinese = _as_mask(foreign)
     chinese[chinese] = _as_mask(pc.match_substring_regex(captions.filter(foreign), HAN_CHARACTER))
     before, after = zip(AROUND_CAPTION["zh"], AROUND_CAPTION["en"], strict=True)
-    start = pc.if_else(mask_of(chinese), *(IMAGE_MARKS + text for text in before))
-    return pc.binary_join_element_wise(start, captions, pc.if_else(mask_of(chinese), *after), "")
+    is_chinese = mask_of(chinese)
+    start = pc.if_else(is_chinese, *(_scalar(IMAGE_MARKS + text) for text in before))
+    return pc.binary_join_element_wise(start, captions, pc.if_else(is_chinese, *map(_scalar, after)), _scalar(""))
