@@ -13,7 +13,7 @@ from dt2it_ray.data.formats.t2i.shapes import SHAPES, shape_of
 from dt2it_ray.errors import ConfigError, InputError, StoreError
 from dt2it_ray.pipeline.t2i_passes import Counts, T2iOptions
 from dt2it_ray.pipeline.t2i_rows import LINES, read_rows, shares_of, suffix_of
-from dt2it_ray.pipeline.t2i_shares import convert_shares
+from dt2it_ray.pipeline.t2i_shares import convert_to_json, convert_to_parquet
 from dt2it_ray.pipeline.t2i_sinks import Container
 
 READABLE = (*LINES, ".json", ".parquet")
@@ -131,8 +131,9 @@ def _convert(source: str, output: str, dropped: str, container: Container, optio
 
         if can_read_columns(source):
             return convert_columns(source, output, dropped, options)
-    shares = shares_of(source, 1 if container == "parquet" else workers)
-    return convert_shares(shares, output, dropped, container, options)
+    if container == "parquet":
+        return convert_to_parquet(shares_of(source, 1)[0], output, dropped, options)
+    return convert_to_json(shares_of(source, workers), output, dropped, container, options)
 
 
 def _is_plain(options: T2iOptions) -> bool:

@@ -1,9 +1,9 @@
-"""How a share of a text-to-image file is read twice: once to draw positions, once to write the rows in them."""
+"""How the rows of a share of a text-to-image file become pairs, each asked for its side, or are refused."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
-from typing import IO, Any, Literal, Protocol
+from typing import IO, Any, Literal
 
 import orjson
 
@@ -13,7 +13,7 @@ from dt2it_ray.data.formats.t2i.read import Row, read_choices
 from dt2it_ray.data.formats.t2i.shapes import SHAPES
 from dt2it_ray.pipeline.t2i_images import find_image_fault
 from dt2it_ray.pipeline.t2i_rows import Share, read_rows
-from dt2it_ray.rules.position import drawer
+from dt2it_ray.rules.position import drawer, is_low
 from dt2it_ray.rules.t2i_pairs import PREFERRED_FIRST, Pairing, at_most, form_pairs
 
 DATA_SET = "t2i"
@@ -43,10 +43,14 @@ class T2iOptions:
 
 @dataclass
 class Draws:
-    """The draws of a share's rows, in their order: of those with a preferred image, and of ties."""
+    """The draws of a share's pairs in their order: of those with a preferred image, and of ties."""
 
     preferred: bytearray = field(default_factory=bytearray)
     tied: bytearray = field(default_factory=bytearray)
+
+    def of(self, pair: Pair) -> bytearray:
+        """The draws that a pair's draw stands among."""
+        return self.tied if pair[3] else self.preferred
 
 
 @dataclass
@@ -61,36 +65,34 @@ class Counts:
     """Rows by reason."""
 
 
-class Sink(Protocol):
-    """Takes rows in their order."""
+Sink = Callable[[Choice, Pair, bool], Any]
+"""Takes rows in their order; the flag says whether the better image is shown first."""
 
-    def __call__(self, choice: Choice, pair: Pair, first: bool) -> None: ...
-
-
-def draw_share(share: Share, options: T2iOptions) -> Draws:
-    """The draws of every pair that the rows of a share give."""
-    draws, draw = Draws(), drawer(options.seed, DATA_SET)
-    preferred, tied = draws.preferred, draws.tied
-    for _, choice in read_choices(read_rows(share), SHAPES[options.shape]):
-        if isinstance(choice, RowRefused):
-            continue
-        pairs = find_pairs(choice, options)
-        if isinstance(pairs, RowRefused):
-            continue
-        for pair in pairs:
-            (tied if pair[3] else preferred).extend(draw(key_of(choice, pair)))
-    return draws
+Side = Callable[[Choice, Pair], bool]
+"""Says on which side a pair shows its better image, asked once for every pair in order."""
 
 
-def write_share(
-    share: Share, options: T2iOptions, preferred: bytes, tied: bytes, sink: Sink, dropped: IO[bytes]
-) -> Counts:
-    """Give every pair of a share to `sink`; `preferred` and `tied` say whether the better image is shown first.
+def draw_into(draws: Draws, options: T2iOptions) -> Side:
+    """Draws for every pair it is asked about; it answers by the draw alone, which is right for nearly all pairs."""
+    draw, preferred, tied = drawer(options.seed, DATA_SET), draws.preferred, draws.tied
 
-    Refused rows are written to `dropped` as lines of JSON.
-    """
-    counts = Counts()
+    def side(choice: Choice, pair: Pair) -> bool:
+        drawn = draw(key_of(choice, pair))
+        (tied if pair[3] else preferred).extend(drawn)
+        return is_low(drawn)
+
+    return side
+
+
+def known_sides(preferred: bytes, tied: bytes) -> Side:
+    """Answers what is known of the pairs of either kind, a byte for each in order."""
     sides = (iter(preferred), iter(tied))
+    return lambda _, pair: next(sides[pair[3]]) == 1
+
+
+def write_share(share: Share, options: T2iOptions, side: Side, sink: Sink, dropped: IO[bytes]) -> Counts:
+    """Give every pair of a share to `sink`. Refused rows are written to `dropped` as lines of JSON."""
+    counts = Counts()
     for rows, choice in read_choices(read_rows(share), SHAPES[options.shape]):
         counts.rows += len(rows)
         if isinstance(choice, RowRefused):
@@ -101,16 +103,10 @@ def write_share(
             _drop(rows, pairs, counts, dropped)
             continue
         for pair in pairs:
-            first = next(sides[pair[3]]) == 1
+            first = side(choice, pair)
             sink(choice, pair, first)
             if options.swap_augment:
                 sink(choice, pair, not first)
-        counts.pairs += len(pairs)
-        counts.ties += sum(pair[3] for pair in pairs) if options.ties == "keep" and choice.scores else 0
-    counts.preferred_first = sum(preferred)
-    if options.swap_augment:
-        counts.preferred_first = counts.pairs - counts.ties
-        counts.pairs, counts.ties = 2 * counts.pairs, 2 * counts.ties
     return counts
 
 

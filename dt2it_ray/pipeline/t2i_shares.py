@@ -1,4 +1,4 @@
-"""How several processes convert one text-to-image file: all draw, one balances, all write, one joins the parts."""
+"""How several processes convert one text-to-image file: each writes its share, one joins and balances them."""
 
 import contextlib
 import itertools
@@ -7,54 +7,79 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from dt2it_ray.errors import StageFailed
-from dt2it_ray.pipeline.t2i_passes import Counts, Draws, T2iOptions, draw_share, write_share
+from dt2it_ray.pipeline.t2i_passes import Counts, Draws, T2iOptions, draw_into, known_sides, write_share
 from dt2it_ray.pipeline.t2i_rows import Share
-from dt2it_ray.pipeline.t2i_sinks import LIST_END, Container, json_sink, parquet_sink
-from dt2it_ray.rules.position import DRAW_BYTES, first_half
+from dt2it_ray.pipeline.t2i_sinks import Container, Places, close_list, json_sink, parquet_sink, turn_rows
+from dt2it_ray.rules.position import first_half, lower_half
 
 Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 
-@dataclass(frozen=True)
-class ShareToWrite:
-    """What one process needs to write its share: the sides of its pairs, and where its rows and refused rows go."""
+class ShareToWrite(NamedTuple):
+    """What one process writes, and where its rows and refused rows go."""
 
     share: Share
     options: T2iOptions
-    preferred: bytes
-    tied: bytes
     output: str
     dropped: str
     container: Container
-    number: int
-    starts: bool
-    """Whether no share before this one has rows to write."""
 
 
-def convert_shares(
+class WrittenShare(NamedTuple):
+    """What one process wrote: every pair on the side that its draw alone suggests."""
+
+    counts: Counts
+    draws: Draws
+    places: Places
+    size: int
+
+
+def convert_to_parquet(share: Share, output: str, dropped: str, options: T2iOptions) -> Counts:
+    """Convert a whole file in two readings: the first draws, the second writes every pair on its side."""
+    draws = Draws()
+    with open(os.devnull, "wb") as nowhere:
+        write_share(share, options, draw_into(draws, options), lambda *_: None, nowhere)
+    preferred, tied = first_half(bytes(draws.preferred)), first_half(bytes(draws.tied))
+    side = known_sides(preferred.tobytes(), tied.tobytes())
+    with parquet_sink(output) as sink, open(dropped, "wb") as refused:
+        counts = write_share(share, options, side, sink, refused)
+    return _with_pairs(counts, preferred, tied, options)
+
+
+def convert_to_json(
     shares: Sequence[Share], output: str, dropped: str, container: Container, options: T2iOptions
 ) -> Counts:
     """Convert the shares of a file into one output and one file of refused rows, a process for each share.
 
+    The few pairs that are on the wrong side of an exact balance are turned where they stand: a row is as long in
+    either order.
+
     Raises:
         StageFailed: a process died.
     """
-    with _processes(len(shares)) as run:
-        draws = list(run(_draw, [(share, options) for share in shares]))
-        todo = _plan_writing(shares, draws, options, container, (output, dropped))
-        try:
-            counts = list(run(_write, todo))
-            _join([each.output for each in todo], LIST_END if container == "json" else b"")
-            _join([each.dropped for each in todo])
-        finally:
-            for each in todo[1:]:
-                _remove(each.output, each.dropped)
-    return _sum(counts)
+    ends = ["", *(f".{number}" for number in range(1, len(shares)))]
+    todo = [
+        ShareToWrite(share, options, output + end, dropped + end, container)
+        for share, end in zip(shares, ends, strict=True)
+    ]
+    try:
+        with _processes(len(shares)) as run:
+            written = list(run(_write_json, todo))
+        _join([each.output for each in todo])
+        _join([each.dropped for each in todo])
+    finally:
+        for each in todo[1:]:
+            _remove(each.output, each.dropped)
+    preferred, tied = (_balance(output, written, kind, options) for kind in ("preferred", "tied"))
+    if container == "json":
+        close_list(output)
+    return _with_pairs(_sum([each.counts for each in written]), preferred, tied, options)
 
 
 @contextlib.contextmanager
@@ -74,58 +99,34 @@ def _processes(count: int) -> Iterator[Run]:
             ) from None
 
 
-def _draw(job: tuple[Share, T2iOptions]) -> Draws:
-    return draw_share(*job)
+def _write_json(job: ShareToWrite) -> WrittenShare:
+    draws, places = Draws(), Places()
+    side = draw_into(draws, job.options)
+    with json_sink(job.output, job.container, places) as sink, open(job.dropped, "wb") as dropped:
+        counts = write_share(job.share, job.options, side, sink, dropped)
+    return WrittenShare(counts, draws, places, os.path.getsize(job.output))
 
 
-def _plan_writing(
-    shares: Sequence[Share], draws: Sequence[Draws], options: T2iOptions, container: Container, paths: tuple[str, str]
-) -> list[ShareToWrite]:
-    """What is to be written of each share; the first one writes to `paths`, the others beside them."""
-    preferred = _sides([each.preferred for each in draws])
-    tied = _sides([each.tied for each in draws])
-    before = [0, *itertools.accumulate(map(len, map(bytes.__add__, preferred, tied)))]
-    return [
-        ShareToWrite(
-            share=share,
-            options=options,
-            preferred=preferred[number],
-            tied=tied[number],
-            output=f"{paths[0]}.{number}" if number else paths[0],
-            dropped=f"{paths[1]}.{number}" if number else paths[1],
-            container=container,
-            number=number,
-            starts=before[number] == 0,
-        )
-        for number, share in enumerate(shares)
-    ]
+def _balance(output: str, written: Sequence[WrittenShare], kind: str, options: T2iOptions) -> np.ndarray:
+    """Turn the pairs of a kind that the exact balance wants on the other side; whether each shows its better first."""
+    draws = b"".join(getattr(each.draws, kind) for each in written)
+    if options.swap_augment:
+        # Both orders stand there: there is nothing to balance.
+        return lower_half(draws)
+    first = first_half(draws)
+    before = itertools.accumulate((each.size for each in written), initial=0)
+    begins = [np.asarray(getattr(each.places, kind)) + start for each, start in zip(written, before, strict=False)]
+    wrong = np.flatnonzero(first != lower_half(draws))
+    turn_rows(output, np.concatenate(begins)[wrong].tolist())
+    return first
 
 
-def _sides(draws: Sequence[bytes | bytearray]) -> list[bytes]:
-    """For the draws of each share, whether its pairs show their better image first, a byte for each."""
-    first = first_half(b"".join(draws)).tobytes()
-    ends = [0]
-    for each in draws:
-        ends.append(ends[-1] + len(each) // DRAW_BYTES)
-    return [first[start:end] for start, end in itertools.pairwise(ends)]
-
-
-def _write(job: ShareToWrite) -> Counts:
-    if job.container == "parquet":
-        opened = parquet_sink(job.output)
-    else:
-        opened = json_sink(job.output, job.container, job.number == 0, job.starts)
-    with opened as sink, open(job.dropped, "wb") as dropped:
-        return write_share(job.share, job.options, job.preferred, job.tied, sink, dropped)
-
-
-def _join(paths: Sequence[str], end: bytes = b"") -> None:
-    """Append the later files to the first one, then `end`."""
+def _join(paths: Sequence[str]) -> None:
+    """Append the later files to the first one."""
     with open(paths[0], "ab") as whole:
         for path in paths[1:]:
             with open(path, "rb") as part:
                 shutil.copyfileobj(part, whole, 1 << 20)
-        whole.write(end)
 
 
 def _remove(*paths: str) -> None:
@@ -134,13 +135,18 @@ def _remove(*paths: str) -> None:
             os.remove(path)
 
 
+def _with_pairs(counts: Counts, preferred: np.ndarray, tied: np.ndarray, options: T2iOptions) -> Counts:
+    """The counts with those of the pairs; `preferred` says which pairs show the preferred image first."""
+    each = 1 + options.swap_augment
+    counts.pairs, counts.ties = each * (len(preferred) + len(tied)), each * len(tied)
+    counts.preferred_first = len(preferred) if options.swap_augment else int(preferred.sum())
+    return counts
+
+
 def _sum(counts: Sequence[Counts]) -> Counts:
     total = Counts()
     for each in counts:
         total.rows += each.rows
-        total.pairs += each.pairs
-        total.ties += each.ties
-        total.preferred_first += each.preferred_first
         for reason, rows in each.dropped.items():
             total.dropped[reason] = total.dropped.get(reason, 0) + rows
     return total

@@ -1,41 +1,62 @@
 """How reformulated rows are put into a file: a JSON list, JSON lines, or Parquet."""
 
 import contextlib
-from collections.abc import Iterator
+import os
+from array import array
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from dt2it_ray.data.formats.t2i.choice import Choice
-from dt2it_ray.data.formats.t2i.comparison import Pair, json_rows, plain_row, with_bytes
+from dt2it_ray.data.formats.t2i.comparison import Pair, json_rows, plain_row, turn_row, with_bytes
 from dt2it_ray.pipeline.t2i_passes import Sink
 
 Container = Literal["json", "jsonl", "parquet"]
 WRITE_BYTES = 1 << 20
 ROWS_PER_TABLE = 1024
-LIST_END = b"\n]\n"
+
+
+class Places:
+    """Where the rows of pairs begin in a file, in their order: of those with a preferred image, and of ties."""
+
+    def __init__(self) -> None:
+        self.preferred, self.tied = array("Q"), array("Q")
 
 
 @contextlib.contextmanager
-def json_sink(path: str, container: Container, opens: bool, starts: bool) -> Iterator[Sink]:
-    """A sink for JSON rows, one a line.
+def json_sink(path: str, container: Container, places: Places) -> Iterator[Sink]:
+    """A sink for JSON rows, one a line, which notes where they begin.
 
-    Of a list, `opens` writes the bracket in front, and a comma stands before all rows but the first if `starts`. Its
-    end is left to the caller, who joins the files of several sinks.
+    Of a list, all rows have a comma before them; `close_list` makes it whole.
     """
-    row_of, as_list = json_rows(), container == "json"
+    row_of, between, at = json_rows(), *((b",\n", 2) if container == "json" else (b"", 0))
+    end = b"" if container == "json" else b"\n"
     with open(path, "wb", buffering=WRITE_BYTES) as stream:
-        write = stream.write
-        if as_list and opens:
-            write(b"[")
-        before = [b"\n" if starts else b",\n"]
+        write, begin = stream.write, 0
 
-        def put_in_list(choice: Choice, pair: Pair, first: bool) -> None:
-            write(before[0] + row_of(choice, pair, first))
-            before[0] = b",\n"
+        def put(choice: Choice, pair: Pair, first: bool) -> None:
+            nonlocal begin
+            (places.tied if pair[3] else places.preferred).append(begin + at)
+            begin += write(b"".join((between, row_of(choice, pair, first), end)))
 
-        def put_line(choice: Choice, pair: Pair, first: bool) -> None:
-            write(row_of(choice, pair, first) + b"\n")
+        yield put
 
-        yield put_in_list if as_list else put_line
+
+def close_list(path: str) -> None:
+    """Make a list of the rows of a file, which all have a comma before them."""
+    with open(path, "r+b") as stream:
+        stream.write(b"[")
+        stream.seek(0, os.SEEK_END)
+        stream.write(b"\n]\n")
+
+
+def turn_rows(path: str, begins: Iterable[int]) -> None:
+    """Show the images of the rows that begin at these places in the other order."""
+    with open(path, "r+b") as stream:
+        for begin in begins:
+            stream.seek(begin)
+            row = stream.readline().rstrip(b",\n")
+            stream.seek(begin)
+            stream.write(turn_row(row))
 
 
 @contextlib.contextmanager

@@ -31,6 +31,16 @@ def drawer(seed: int, group: str) -> Callable[[bytes], bytes]:
     return draw
 
 
+def is_low(draw: bytes) -> bool:
+    """Whether a draw is in the lower half of all possible ones: a guess at `first_half` for one row alone."""
+    return draw[0] < 128
+
+
+def lower_half(draws: bytes) -> np.ndarray:
+    """`is_low` of every draw."""
+    return np.frombuffer(draws, np.uint8)[::DRAW_BYTES] < 128
+
+
 def first_half(draws: bytes) -> np.ndarray:
     """Per row, whether its preferred image comes first: true for the floor(n / 2) of the n rows with the least draws.
 

@@ -7,7 +7,7 @@ import orjson
 
 from dt2it_ray.data.formats.t2i.choice import Choice, Image
 from dt2it_ray.data.ids import content_id
-from dt2it_ray.data.t2i_wording import chosen_and_rejected, comparison_question
+from dt2it_ray.data.t2i_wording import FIRST_BETTER, SECOND_BETTER, chosen_and_rejected, comparison_question
 from dt2it_ray.errors import InputError
 
 Pair = tuple[int, int, float | None, bool]
@@ -56,6 +56,16 @@ def json_rows() -> Callable[[Choice, Pair, bool], bytes]:
         return b"".join((BEFORE_QUESTION, question, answers[first, tied], dumps(shown), end))
 
     return row
+
+
+def turn_row(row: bytes) -> bytes:
+    """A row in JSON with its images in the other order and its answers to match; it is as long as before."""
+    fields = orjson.loads(row)
+    fields["images"].reverse()
+    for side in ("chosen", "rejected"):
+        text = fields[side]["value"]
+        fields[side]["value"] = {FIRST_BETTER: SECOND_BETTER, SECOND_BETTER: FIRST_BETTER}.get(text, text)
+    return orjson.dumps(fields)
 
 
 def _answers(first: bool, tied: bool) -> bytes:
