@@ -1,5 +1,6 @@
 """How map stages run on Ray Data: slices in, receipts out, in a pool of actors that may grow and shrink."""
 
+import gc
 import json
 import logging
 import threading
@@ -71,7 +72,7 @@ def _map_parts(work: MapWork, todo: Todo, placement: Placement) -> Iterator[Rece
 
 def _receipts(slices: Any) -> Iterator[Receipt]:
     # `iter_rows` kills the actors when it is left before its end, as after a failed slice, so that no engine is closed.
-    # A stream of blocks that nobody holds any more ends them in peace.
+    # A stream of blocks that nobody holds any more ends them in peace; its parts hold each other.
     bundles = slices.iter_internal_ref_bundles()
     try:
         for bundle in bundles:
@@ -79,6 +80,7 @@ def _receipts(slices: Any) -> Iterator[Receipt]:
                 yield from (Receipt(**{**row, "metrics": json.loads(row["metrics"])}) for row in block.to_pylist())
     finally:
         del bundles
+        gc.collect()
 
 
 def _slices(work: MapWork, todo: Todo, placement: Placement) -> Any:
