@@ -38,7 +38,7 @@ LIST = GatherStage(name="prompts", version=1, reads={}, writes=PROMPTS, decide=l
 def answer_prompts(folder: Path, prompts: int, url: str, **endpoint: Any) -> Manifest:
     """Have the prompts answered, with a cache beside the run; returns the manifest of `generate`."""
     run = Folder(str(folder / "run"))
-    server = {"model": "m", "url": url, "longest_wait_s": 0.01, **endpoint}
+    server = {"model": "m", "url": url, "longest_wait_s": 0.01, "max_concurrent": 4, **endpoint}
     engine = {"kind": "endpoint", "endpoint": server, "cache": str(folder / "cache")}
     settings = GenerateSettings.model_validate({"samples": SAMPLES, "engine": engine})
     source = Step(name="prompts", stage=LIST, settings=Prompts(n=prompts), part_rows=PART_ROWS)
@@ -49,4 +49,4 @@ def answer_prompts(folder: Path, prompts: int, url: str, **endpoint: Any) -> Man
 
 
 if __name__ == "__main__":
-    answer_prompts(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], max_concurrent=4)
+    answer_prompts(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

@@ -24,7 +24,7 @@ def test_every_row_of_a_misbehaving_server_ends_once_as_a_result_or_refused(tmp_
     draw = random.Random(7)
     faults = draw.choices(FAULTS, k=10 * PROMPTS)
     with chat_server(faults.__getitem__) as server:
-        manifest = answer_prompts(tmp_path, PROMPTS, server.url, attempts=2, timeout_s=0.3)
+        manifest = answer_prompts(tmp_path, PROMPTS, server.url, attempts=2, timeout_s=0.3, max_concurrent=8)
     data = manifest.data(Folder(str(tmp_path / "run")))
     refused = [row for file in manifest.dropped for row in data.read_table(file.name).to_pylist()]
     kept = read_rows(Folder(str(tmp_path / "run")), manifest)["prompt_id"].to_pylist()
