@@ -40,14 +40,21 @@ class EngineTime(Settings):
 def write_rows(folders: Mapping[str, Folder], settings: RowsSettings) -> Iterator[Outcome]:
     """Prompts of a question of 20 words and an image each."""
     draw = random.Random(settings.seed)
+    asked = questions(settings.rows, settings.seed)
     for start in range(0, settings.rows, ROWS_PER_OUTCOME):
         places = range(start, min(settings.rows, start + ROWS_PER_OUTCOME))
         rows = {
             "prompt_id": [content_id("speed", settings.seed, place) for place in places],
-            "question": [" ".join(draw.choices(WORDS, k=20)) for _ in places],
+            "question": asked[places.start : places.stop],
             "image": [draw.randbytes(settings.image_bytes) for _ in places],
         }
         yield Outcome(pa.table(rows, schema=ASKED))
+
+
+def questions(number: int, seed: int = 0) -> list[str]:
+    """Questions of 20 words each, all of them different in all likelihood."""
+    draw = random.Random(seed)
+    return [" ".join(draw.choices(WORDS, k=20)) for _ in range(number)]
 
 
 def build_stand_in(settings: EngineTime, place: Workplace) -> BatchFn:
