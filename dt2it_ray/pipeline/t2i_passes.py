@@ -48,10 +48,6 @@ class Draws:
     preferred: bytearray = field(default_factory=bytearray)
     tied: bytearray = field(default_factory=bytearray)
 
-    def of(self, pair: Pair) -> bytearray:
-        """The draws that a pair's draw stands among."""
-        return self.tied if pair[3] else self.preferred
-
 
 @dataclass
 class Counts:
