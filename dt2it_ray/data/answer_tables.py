@@ -22,5 +22,7 @@ NEEDS = pa.schema(
 PLANTED_GRADES = pa.schema([("answer_id", pa.string()), ("prompt_id", pa.string()), ("quality", pa.float64())])
 """How good an answer truly is, from 0 to 10: embedded world only, where the truth is planted."""
 
-LABEL_TRUTH = pa.schema([("pair_id", pa.string()), ("truth", pa.string()), ("margin", pa.float64())])
+LABEL_TRUTH = pa.schema(
+    [("pair_id", pa.string()), ("prompt_id", pa.string()), ("truth", pa.string()), ("margin", pa.float64())]
+)
 """Whether a pair's chosen answer is truly `better`, `equal` or `worse`, and by how much (embedded world only)."""

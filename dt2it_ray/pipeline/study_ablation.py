@@ -13,6 +13,7 @@ from dt2it_ray.pipeline.run_record import SUMMARY_FILE
 from dt2it_ray.pipeline.run_settings import PlacedSettings
 from dt2it_ray.stages import answer_facts, judge, pairs, planted_truth, world
 from dt2it_ray.stages.construct import ConstructSettings
+from dt2it_ray.stages.intervals import IntervalSettings
 from dt2it_ray.stages.stage import NoSettings, Step
 from dt2it_ray.store.files import Folder
 
@@ -81,9 +82,15 @@ def ablation_table(told: Mapping[str, Mapping[str, Any]]) -> str:
     lines = ["| construction | pairs | chosen truly better | better of those that differ |", "|-|-|-|-|"]
     for variant, figures in told.items():
         pairs_made = sum(figures[truth] for truth in ("better", "equal", "worse"))
-        shares = " | ".join(f"{figures[name]:.3f}" for name in ("precision", "precision_of_unequal"))
+        shares = " | ".join(_shown(figures[name]) for name in ("precision", "precision_of_unequal"))
         lines.append(f"| {VARIANTS[variant]} | {pairs_made:,} | {shares} |")
     return "\n".join(lines)
+
+
+def _shown(share: Mapping[str, Any]) -> str:
+    told = (share[name] for name in ("value", "low", "high"))
+    value, low, high = ("-" if figure is None else f"{figure:.3f}" for figure in told)
+    return f"{value} ({low} to {high})"
 
 
 def _pointwise(judgements: Mapping[str, Step]) -> dict[str, Step]:
@@ -101,4 +108,4 @@ def _plan_variant(
     graded = {"rows": rows, "candidates": candidates}
     grades = planner.add(f"{variant}/grades", planted_truth.PLANTED, NoSettings(), graded)
     checked = {"pairs": made, "grades": grades}
-    planner.add(f"{variant}/truth", planted_truth.LABELS_CHECKED, NoSettings(), checked)
+    planner.add(f"{variant}/truth", planted_truth.LABELS_CHECKED, IntervalSettings(), checked)

@@ -2,36 +2,32 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from dt2it_ray.data.answer_tables import LABEL_TRUTH
 from dt2it_ray.errors import StageFailed
+from dt2it_ray.rules.intervals import Estimate, Resampling, estimate_share
+
+NO_PAIRS = "no_pairs"
 
 
 @dataclass(frozen=True)
 class LabelPrecision:
-    """Pairs whose chosen answer is truly better, as good, or worse."""
+    """Pairs whose chosen answer is truly better, as good, or worse, and shares of them with intervals over prompts."""
 
     better: int
     equal: int
     worse: int
-
-    @property
-    def precision(self) -> float | None:
-        """Part of all pairs whose chosen answer is truly better; None without pairs."""
-        pairs = self.better + self.equal + self.worse
-        return self.better / pairs if pairs else None
-
-    @property
-    def precision_of_unequal(self) -> float | None:
-        """The same of the pairs whose answers are not equally good."""
-        unequal = self.better + self.worse
-        return self.better / unequal if unequal else None
+    precision: Estimate
+    """Part of all pairs whose chosen answer is truly better."""
+    precision_of_unequal: Estimate
+    """The same of the pairs whose answers are not equally good."""
 
 
 def label_truth(pairs: pa.Table, grades: pa.Table) -> pa.Table:
-    """LABEL_TRUTH of pairs (pair_id, chosen_id, rejected_id), sorted by pair, by PLANTED_GRADES of all their answers.
+    """LABEL_TRUTH of PAIRS, sorted by pair, by PLANTED_GRADES of all their answers.
 
     Raises:
         StageFailed: an answer has no grade.
@@ -47,11 +43,19 @@ def label_truth(pairs: pa.Table, grades: pa.Table) -> pa.Table:
         sides.append(quality.take(place.combine_chunks()))
     margin = pc.subtract(*sides)
     truth = pc.if_else(pc.greater(margin, 0), "better", pc.if_else(pc.less(margin, 0), "worse", "equal"))
-    columns = {"pair_id": pairs["pair_id"].combine_chunks(), "truth": truth, "margin": margin}
+    columns = {"pair_id": pairs["pair_id"], "prompt_id": pairs["prompt_id"], "truth": truth, "margin": margin}
     return pa.table(columns, schema=LABEL_TRUTH).sort_by("pair_id")
 
 
-def label_precision(truth: pa.Table) -> LabelPrecision:
-    """The counts of LABEL_TRUTH."""
-    counts = (pc.sum(pc.equal(truth["truth"], kind)).as_py() or 0 for kind in ("better", "equal", "worse"))
-    return LabelPrecision(*counts)
+def label_precision(truth: pa.Table, how: Resampling) -> LabelPrecision:
+    """The counts and shares of LABEL_TRUTH."""
+    margin = truth["margin"].to_numpy()
+    prompts = pc.dictionary_encode(truth["prompt_id"]).combine_chunks().indices.to_numpy() if truth.num_rows else []
+    places, better, unequal = np.asarray(prompts, np.int64), (margin > 0).astype(float), margin != 0
+    return LabelPrecision(
+        better=int((margin > 0).sum()),
+        equal=int((margin == 0).sum()),
+        worse=int((margin < 0).sum()),
+        precision=estimate_share(better, places, how, NO_PAIRS),
+        precision_of_unequal=estimate_share(better[unequal], places[unequal], how, NO_PAIRS),
+    )

@@ -1,6 +1,7 @@
 """How right constructed labels are in the embedded world, whose scenes tell how good any answer is."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
 import pyarrow as pa
 
@@ -9,6 +10,7 @@ from dt2it_ray.data.scenes.truth import Truth
 from dt2it_ray.data.schema import CANDIDATES, PAIRS, PROMPTS
 from dt2it_ray.errors import InputError
 from dt2it_ray.rules.label_precision import label_precision, label_truth
+from dt2it_ray.stages.intervals import IntervalSettings
 from dt2it_ray.stages.stage import BatchFn, GatherStage, MapStage, NoSettings, Outcome, Workplace
 
 
@@ -34,13 +36,10 @@ def grade_batch(batch: pa.Table) -> Outcome:
     return Outcome(pa.Table.from_pylist(grades, schema=PLANTED_GRADES))
 
 
-def check_labels(tables: Mapping[str, pa.Table], settings: NoSettings) -> Outcome:
-    """Whether the chosen answer of each pair is truly better, equal or worse."""
+def check_labels(tables: Mapping[str, pa.Table], settings: IntervalSettings) -> Outcome:
+    """Whether the chosen answer of each pair is truly better, equal or worse; counts and shares as metrics."""
     truth = label_truth(tables["pairs"], tables["grades"])
-    found = label_precision(truth)
-    counts = {"better": found.better, "equal": found.equal, "worse": found.worse}
-    shares = {"precision": found.precision, "precision_of_unequal": found.precision_of_unequal}
-    return Outcome(truth, metrics={**counts, **shares})
+    return Outcome(truth, metrics=asdict(label_precision(truth, settings.resampling())))
 
 
 PLANTED = MapStage(
@@ -60,7 +59,7 @@ LABELS_CHECKED = GatherStage(
     name="label_truth",
     version=1,
     reads={
-        "pairs": pa.schema([PAIRS.field(name) for name in ("pair_id", "chosen_id", "rejected_id")]),
+        "pairs": pa.schema([PAIRS.field(name) for name in ("pair_id", "prompt_id", "chosen_id", "rejected_id")]),
         "grades": pa.schema([PLANTED_GRADES.field(name) for name in ("answer_id", "quality")]),
     },
     writes=LABEL_TRUTH,

@@ -36,7 +36,8 @@ def test_both_models_of_the_style_study_differ_in_their_pairs_only() -> None:
 
 
 def test_tables_show_what_was_found() -> None:
-    found = {"better": 3, "equal": 1, "worse": 1, "precision": 0.6, "precision_of_unequal": 0.75}
-    assert "| listwise only | 5 | 0.600 | 0.750 |" in ablation_table({"listwise": found})
+    share, unknown = {"value": 0.6, "low": 0.5, "high": 0.7}, dict.fromkeys(("value", "low", "high"))
+    found = {"better": 3, "equal": 1, "worse": 1, "precision": share, "precision_of_unequal": unknown}
+    assert "| listwise only | 5 | 0.600 (0.500 to 0.700) | - (- to -) |" in ablation_table({"listwise": found})
     told = {"pairs": 1200, "probe": {"probe_auc": None, "longer_wins": 0.5}, "mean_accuracy": 0.9}
     assert "| raw | 1,200 | - | 0.500 | 0.900 |" in style_table({"raw": told})
