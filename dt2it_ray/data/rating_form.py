@@ -1,22 +1,18 @@
-"""The form of a granular rating, as a JSON schema for engines that can be held to one and as a pattern for others."""
+"""The form of a granular rating."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from dt2it_ray.data.attributes import ATTRIBUTES, MAX_RATING, MIN_RATING
+from dt2it_ray.data.reply_form import ReplyForm, answers_schema, object_schema
 
 
 def rating_schema(num_answers: int) -> dict[str, Any]:
     """JSON schema (2020-12) of the reply to a request that shows so many answers."""
     value = {"type": "integer", "minimum": MIN_RATING, "maximum": MAX_RATING}
-    answer = {
-        "index": {"type": "integer", "minimum": 1, "maximum": num_answers},
-        "analysis": {"type": "string"},
-        "ratings": _object({name: dict(value) for name in ATTRIBUTES}),
-    }
-    answers = {"type": "array", "items": _object(answer), "minItems": num_answers, "maxItems": num_answers}
-    return _object({"answers": answers})
+    ratings = object_schema({name: dict(value) for name in ATTRIBUTES})
+    answers = answers_schema(num_answers, {"analysis": {"type": "string"}, "ratings": ratings})
+    return object_schema({"answers": answers})
 
 
 def rating_pattern() -> str:
@@ -25,10 +21,4 @@ def rating_pattern() -> str:
     return json.dumps({"answers": [{"index": 1, "analysis": "text", "ratings": ratings}]})
 
 
-def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": dict(properties),
-        "required": list(properties),
-        "additionalProperties": False,
-    }
+RATING = ReplyForm(rating_schema, rating_pattern())

@@ -1,30 +1,25 @@
-"""The form of a rubric reply, as a JSON schema for engines that can be held to one and as a pattern for all others."""
+"""The form of a rubric reply."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from dt2it_ray.data.criteria import CRITERIA, MAX_SCORE, MIN_SCORE
+from dt2it_ray.data.reply_form import ReplyForm, answers_schema, object_schema
 
 
 def reply_schema(num_answers: int) -> dict[str, Any]:
     """JSON schema (2020-12) of the reply to a request that shows so many answers."""
     answer = {
-        "index": {"type": "integer", "minimum": 1, "maximum": num_answers},
         "analysis": _by_criterion({"type": "string"}),
         "scores": _by_criterion({"type": "integer", "minimum": MIN_SCORE, "maximum": MAX_SCORE}),
         "overall": {"type": "number"},
     }
-    return _object(
+    return object_schema(
         {
             "reference": {"type": "string"},
             "weights": _by_criterion({"type": "number", "minimum": 0, "maximum": 1}),
-            "answers": {
-                "type": "array",
-                "items": _object(answer),
-                "minItems": num_answers,
-                "maxItems": num_answers,
-            },
+            "answers": answers_schema(num_answers, answer),
         }
     )
 
@@ -45,13 +40,7 @@ def _kinds(kind: str) -> dict[str, str]:
 
 
 def _by_criterion(kind: Mapping[str, Any]) -> dict[str, Any]:
-    return _object({criterion: dict(kind) for criterion in CRITERIA})
+    return object_schema({criterion: dict(kind) for criterion in CRITERIA})
 
 
-def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": dict(properties),
-        "required": list(properties),
-        "additionalProperties": False,
-    }
+RUBRIC = ReplyForm(reply_schema, reply_pattern())

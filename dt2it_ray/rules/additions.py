@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from dt2it_ray.data.ids import answer_id, content_id, unit_interval
+from dt2it_ray.data.origins import DEGRADED
 from dt2it_ray.rules.degrade import Degradation, degrade
-from dt2it_ray.rules.near_duplicates import DEGRADED, plain_text
+from dt2it_ray.rules.near_duplicates import plain_text
 
 WorseKind = Literal["contradiction", "colour", "number", "place", "yes_no", "entity", "truncation"]
 BetterKind = Literal["reference", "engine"]
-REFERENCE = "reference"
 
 
 @dataclass(frozen=True)

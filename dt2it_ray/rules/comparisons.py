@@ -107,7 +107,7 @@ def mean_ratings(ratings: Ratings) -> Ratings:
 
 def compare(ratings: Ratings) -> Compared:
     """Every two of the ratings that are of one prompt; there must be one rating per answer."""
-    first, second = _within(ratings.prompts)
+    first, second = every_two(ratings.prompts)
     order = np.lexsort((ratings.answers[second], ratings.answers[first]))
     first, second = first[order], second[order]
     return Compared(
@@ -119,7 +119,7 @@ def compare(ratings: Ratings) -> Compared:
     )
 
 
-def _within(groups: Codes) -> tuple[Codes, Codes]:
+def every_two(groups: Codes) -> tuple[Codes, Codes]:
     """Places of every two elements of one group. Elements of a group stand together."""
     firsts, seconds, distance = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], 1
     while (found := np.flatnonzero(groups[:-distance] == groups[distance:])).size:

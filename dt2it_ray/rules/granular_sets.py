@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from dt2it_ray.data.attributes import attribute_text
-from dt2it_ray.rules.raters import MODEL
+from dt2it_ray.data.origins import MODEL
 
 
 class TrainingSet(StrEnum):

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dt2it_ray.data.chat import language_of
+from dt2it_ray.data.origins import DEGRADED
 from dt2it_ray.rules.truth_words import truth_words
 
 GRAM = {"en": 3, "zh": 2}
 """Characters of a gram; a Chinese character says more than a letter."""
-DEGRADED = "degraded:"
-"""How the origins of answers begin that were made to differ in one word."""
 
 
 @dataclass(frozen=True)

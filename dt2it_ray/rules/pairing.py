@@ -11,10 +11,8 @@ import pyarrow.compute as pc
 from dt2it_ray.data.ids import pair_id
 from dt2it_ray.data.schema import PAIRS
 from dt2it_ray.errors import StageFailed
+from dt2it_ray.rules.comparisons import MEAN_DECIMALS, codebook, every_two
 from dt2it_ray.rules.order_consistency import agree_in_both_orders
-
-MEAN_DECIMALS = 6
-"""Means of overall scores, which have two decimals, are compared at this many."""
 
 BY_ANSWER = [("prompt_id", "ascending"), ("answer_id", "ascending"), ("overall", "ascending")]
 
@@ -45,7 +43,7 @@ def form_pairs(
     """
     modes = {"listwise": listwise} if pointwise is None else {"listwise": listwise, "pointwise": pointwise}
     judged, unmatched = _answers_of_all(modes)
-    first, second = _comparisons(judged["prompt_id"])
+    first, second = every_two(codebook(judged["prompt_id"]).codes(judged["prompt_id"]))
     gaps = np.stack([overall[first] - overall[second] for overall in (judged[name].to_numpy() for name in modes)])
     tied = (gaps == 0).any(axis=0)
     alike = ~tied & (np.sign(gaps) == np.sign(gaps[0])).all(axis=0)
@@ -90,17 +88,6 @@ def mean_overalls(judgements: pa.Table) -> pa.Table:
     # (7.1 + 7.3) / 2 is below 7.2 as a float; unrounded, it would not tie with 7.2.
     rounded = pc.round(means["overall_mean"], MEAN_DECIMALS)
     return pa.table({"prompt_id": means["prompt_id"], "answer_id": means["answer_id"], "overall": rounded})
-
-
-def _comparisons(prompts: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of every two rows with the same prompt. Rows of a prompt stand together."""
-    group = pc.dictionary_encode(prompts).combine_chunks().indices.to_numpy() if len(prompts) else np.zeros(0, int)
-    firsts, seconds, distance = [np.zeros(0, int)], [np.zeros(0, int)], 1
-    while (found := np.flatnonzero(group[:-distance] == group[distance:])).size:
-        firsts.append(found)
-        seconds.append(found + distance)
-        distance += 1
-    return np.concatenate(firsts), np.concatenate(seconds)
 
 
 def _pair_table(

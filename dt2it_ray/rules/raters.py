@@ -11,9 +11,6 @@ from dt2it_ray.errors import StageFailed
 from dt2it_ray.rules.comparisons import Codebook, Compared, Ratings, codebook, compare, mean_ratings, ratings_of
 from dt2it_ray.rules.intervals import Codes
 
-MODEL = "model:"
-"""How the origin of an answer begins that a model wrote."""
-
 
 @dataclass(frozen=True)
 class Rater:

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from dt2it_ray.data.figures import RELIABILITY
 from dt2it_ray.data.ids import content_id
+from dt2it_ray.data.origins import DEGRADED, MODEL
 from dt2it_ray.rules.agreement import interval_alpha, interval_parts, kappa, kappa_parts, nominal_alpha, nominal_parts
 from dt2it_ray.rules.comparisons import Compared, compare, take
 from dt2it_ray.rules.intervals import Codes, Floats, Resampling, Statistic, estimate, estimate_share
-from dt2it_ray.rules.near_duplicates import DEGRADED
-from dt2it_ray.rules.raters import MODEL, Answers, Rater, judged
+from dt2it_ray.rules.raters import Answers, Rater, judged
 
 LISTWISE, POINTWISE = "listwise", "pointwise"
 DIRECTIONS = 3

@@ -32,11 +32,6 @@ class FoundObject:
     repairs: tuple[Fault, ...]
 
 
-def only_object(text: str) -> dict[str, Any]:
-    """The JSON object in the text, see `find_object`."""
-    return find_object(text).tree
-
-
 def find_object(text: str) -> FoundObject:
     """The JSON object in the text. Braces in the prose around it are passed over unless a key follows them.
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from dt2it_ray.data.figures import PROBES
 from dt2it_ray.data.ids import content_id
+from dt2it_ray.data.origins import DEGRADED
 from dt2it_ray.errors import StageFailed
 from dt2it_ray.rules.comparisons import codebook
 from dt2it_ray.rules.intervals import FEW_PROMPTS, Codes, Estimate, Floats, Resampling, estimate_share
 from dt2it_ray.rules.mirrored import EQUAL, UNTOLD, estimate_auc
-from dt2it_ray.rules.near_duplicates import DEGRADED
 from dt2it_ray.rules.style_features import FEATURES, SHARES
 
 ORIGIN = "origin "

@@ -11,13 +11,13 @@ from pydantic import Field
 from dt2it_ray.data.answer_tables import NEEDS
 from dt2it_ray.data.chat import user_turn
 from dt2it_ray.data.dropped import Dropped, dropped_table
+from dt2it_ray.data.origins import DEGRADED, MODEL, REFERENCE
 from dt2it_ray.data.schema import CANDIDATES, PROMPTS, DropReason
 from dt2it_ray.models.degrading.prompt import contradiction_message
 from dt2it_ray.models.engines import EngineSettings, open_generator
 from dt2it_ray.models.model_settings import SamplingSettings
 from dt2it_ray.models.protocols import GenerationRequest, Generator
 from dt2it_ray.rules.additions import (
-    REFERENCE,
     Addition,
     BetterKind,
     Company,
@@ -28,7 +28,6 @@ from dt2it_ray.rules.additions import (
 )
 from dt2it_ray.rules.degrade import Degradation
 from dt2it_ray.rules.diversity import is_usable_rewrite
-from dt2it_ray.rules.near_duplicates import DEGRADED
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.engine_fn import EngineFn
 from dt2it_ray.stages.generate import model_name
@@ -195,7 +194,7 @@ def _better_answers(rows: Sequence[Row], writers: Writers, settings: AdditionSet
         if isinstance(made, Dropped):
             counts["better_failed"] += 1
         else:
-            additions = [Addition(one.text.strip(), f"model:{writers.better_name}") for one in made]
+            additions = [Addition(one.text.strip(), f"{MODEL}{writers.better_name}") for one in made]
             written[row["prompt_id"], "engine"] = additions
     return written
 

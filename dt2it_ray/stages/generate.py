@@ -6,6 +6,7 @@ from pydantic import Field
 from dt2it_ray.data.chat import user_turn
 from dt2it_ray.data.dropped import Dropped, dropped_table
 from dt2it_ray.data.ids import answer_id
+from dt2it_ray.data.origins import MODEL
 from dt2it_ray.data.schema import CANDIDATES, PROMPTS, DropReason
 from dt2it_ray.models.engines import EngineSettings, open_generator
 from dt2it_ray.models.model_settings import SamplingSettings
@@ -29,7 +30,7 @@ class GenerateSettings(Settings):
 def build_generation(settings: GenerateSettings, place: Workplace) -> BatchFn:
     """A function from prompts to their distinct sampled answers."""
     generator = open_generator(settings.engine, settings.sampling, place.device, place.threads)
-    origin = f"model:{model_name(settings.engine)}"
+    origin = f"{MODEL}{model_name(settings.engine)}"
     return EngineFn(lambda batch: generate_batch(batch, generator, settings, origin), generator)
 
 

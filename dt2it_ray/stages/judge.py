@@ -8,22 +8,18 @@ import pyarrow as pa
 
 from dt2it_ray.data.dropped import Dropped, dropped_table
 from dt2it_ray.data.ids import content_id
-from dt2it_ray.data.schema import CANDIDATES, JUDGEMENTS, PROMPTS
+from dt2it_ray.data.schema import JUDGEMENTS
 from dt2it_ray.models.protocols import Judge
 from dt2it_ray.rules.judge_reply import Reply
-from dt2it_ray.rules.shown_order import shown_order
-from dt2it_ray.stages.ask import Asked, ask, asking_figures, request_for
+from dt2it_ray.stages.ask import READS, Asked, Shown, answers_shown, ask, asking_figures, request_for
 from dt2it_ray.stages.engine_fn import EngineFn
-from dt2it_ray.stages.judges import JudgeSettings, JudgingSettings, open_judge
+from dt2it_ray.stages.judges import JudgeSettings, JudgingSettings, open_judge, rubric_parser
 from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Workplace
 
 Mode = Literal["listwise", "pointwise"]
 """All answers of a prompt in one reply, or one reply per answer. Belongs to the stage: a judge has no say in it."""
 
-Shown = list[tuple[str, str]]
-"""Answers by id and text, in the order in which a judge sees them in one request."""
-
-Made = list[tuple[Shown, Asked]]
+Made = list[tuple[Shown, Asked[Reply]]]
 """The requests of one judgement with their replies."""
 
 
@@ -45,7 +41,7 @@ def judge_batch(batch: pa.Table, judge: Judge, mode: Mode, settings: JudgeSettin
         for row, lists in zip(rows, passes, strict=True)
         for place, shown in enumerate(shown for each in lists for shown in each)
     ]
-    asked = ask(judge, requests, settings.attempts, settings.weight_tolerance)
+    asked = ask(judge, requests, settings.attempts, rubric_parser(settings))
     replies = iter(asked)
     judgements, refused = [], []
     for row, lists in zip(rows, passes, strict=True):
@@ -62,12 +58,10 @@ def judge_batch(batch: pa.Table, judge: Judge, mode: Mode, settings: JudgeSettin
 
 def _passes(row: Mapping[str, Any], mode: Mode, judge: str, orders: int) -> list[list[Shown]]:
     """For each judgement of a prompt, what is shown in each of its requests. One answer has one order."""
-    answers = [(answer["answer_id"], answer["text"]) for answer in row["answers"]]
     if mode == "pointwise":
-        return [[[answer] for answer in answers]]
-    names, key = [name for name, _ in answers], f"{judge} {row['prompt_id']}"
-    turns = range(orders if len(answers) > 1 else 1)
-    return [[[answers[place] for place in shown_order(names, key, turn)]] for turn in turns]
+        return [[[(answer["answer_id"], answer["text"])] for answer in row["answers"]]]
+    turns = range(orders if len(row["answers"]) > 1 else 1)
+    return [[answers_shown(row, judge, turn)] for turn in turns]
 
 
 def _judgement(prompt: str, judge: str, mode: Mode, shown: int, made: Made) -> dict[str, Any]:
@@ -117,12 +111,6 @@ def _refusal(judgements: Sequence[Made]) -> Dropped:
     return Dropped(lost[0].reason, f"{lost[0].detail}{more}", evidence)
 
 
-READS = pa.schema(
-    [
-        *(PROMPTS.field(name) for name in ("prompt_id", "language", "images", "question", "reference", "scene")),
-        CANDIDATES.field("answers"),
-    ]
-)
 LISTWISE = MapStage(
     name="listwise",
     version=3,

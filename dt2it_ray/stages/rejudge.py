@@ -9,11 +9,12 @@ from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.ids import content_id
 from dt2it_ray.data.schema import DOUBTED, PROMPTS, VOTES
 from dt2it_ray.models.protocols import Judge
+from dt2it_ray.rules.judge_reply import Reply
 from dt2it_ray.rules.votes import Verdict, compare_shown
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.ask import Asked, ask, asking_figures, request_for
 from dt2it_ray.stages.engine_fn import EngineFn
-from dt2it_ray.stages.judges import JudgeSettings, Panel, open_judge
+from dt2it_ray.stages.judges import JudgeSettings, Panel, open_judge, rubric_parser
 from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Workplace
 
 
@@ -36,7 +37,7 @@ def rejudge_batch(batch: pa.Table, judge: Judge, settings: JudgeSettings) -> Out
     rows = batch.to_pylist()
     cases = [(row, pair, swapped) for row in rows for pair in row["pairs"] for swapped in (False, True)]
     requests = [request_for(row, *_shown(row, pair, swapped, settings.name)) for row, pair, swapped in cases]
-    asked = ask(judge, requests, settings.attempts, settings.weight_tolerance)
+    asked = ask(judge, requests, settings.attempts, rubric_parser(settings))
     votes = [_vote(settings.name, *case, told) for case, told in zip(cases, asked, strict=True)]
     return Outcome(pa.Table.from_pylist(votes, schema=VOTES), metrics=asking_figures(asked))
 
@@ -48,7 +49,9 @@ def _shown(row: Mapping[str, Any], pair: Mapping[str, str], swapped: bool, judge
     return texts[::-1] if swapped else texts, f"{judge} {pair['pair_id']} {int(swapped)}"
 
 
-def _vote(judge: str, row: Mapping[str, Any], pair: Mapping[str, str], swapped: bool, asked: Asked) -> dict[str, Any]:
+def _vote(
+    judge: str, row: Mapping[str, Any], pair: Mapping[str, str], swapped: bool, asked: Asked[Reply]
+) -> dict[str, Any]:
     if isinstance(asked.reply, Dropped):
         verdict, evidence = Verdict.INVALID, f"{asked.reply.detail}\n{asked.reply.evidence}"
     else:

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dt2it_ray.rules.faults import Fault
-from dt2it_ray.rules.judge_reply import Refused, Reply, parse_reply
+from dt2it_ray.rules.judge_reply import Reply, parse_reply
+from dt2it_ray.rules.reply_fields import Refused
 from tests.rules.injections import INJECTIONS, OBJECTS, rubric
 
 SCORES = (3, 0)

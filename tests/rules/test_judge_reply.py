@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from dt2it_ray.data.criteria import CRITERIA
-from dt2it_ray.rules.judge_reply import Refused, Reply, parse_reply
+from dt2it_ray.rules.judge_reply import Reply, parse_reply
+from dt2it_ray.rules.reply_fields import Refused
 from dt2it_ray.rules.rubric import overall, weights_sum_to_one
 
 WEIGHTS = dict(zip(CRITERIA, (0.4, 0.2, 0.2, 0.1, 0.05, 0.05), strict=True))

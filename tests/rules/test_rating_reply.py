@@ -9,8 +9,8 @@ import pytest
 
 from dt2it_ray.data.attributes import ATTRIBUTES
 from dt2it_ray.rules.faults import Fault
-from dt2it_ray.rules.judge_reply import Refused
 from dt2it_ray.rules.rating_reply import RatingReply, parse_rating
+from dt2it_ray.rules.reply_fields import Refused
 from tests.rules.injections import INJECTIONS
 
 

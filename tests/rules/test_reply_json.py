@@ -3,7 +3,7 @@
 import pytest
 
 from dt2it_ray.rules.faults import Fault
-from dt2it_ray.rules.reply_json import NotOneObject, find_object, only_object
+from dt2it_ray.rules.reply_json import NotOneObject, find_object
 
 WANTED = '{"a": {"b": [1, {}]}, "c": "} {"}'
 FOUND = {"a": {"b": [1, {}]}, "c": "} {"}
@@ -25,8 +25,8 @@ FOUND = {"a": {"b": [1, {}]}, "c": "} {"}
     ],
 )
 def test_braces_that_open_no_object_are_passed_over(prose: str) -> None:
-    assert only_object(prose + WANTED) == FOUND
-    assert only_object(f"{prose}{WANTED} {{}} and {{so}} on") == FOUND
+    assert find_object(prose + WANTED).tree == FOUND
+    assert find_object(f"{prose}{WANTED} {{}} and {{so}} on").tree == FOUND
 
 
 @pytest.mark.parametrize("between", ["", " or {} or ", " or {rather: "])
@@ -34,7 +34,7 @@ def test_braces_that_open_no_object_are_passed_over(prose: str) -> None:
 def test_two_objects_are_ambiguous_even_if_one_is_broken(between: str, other: str) -> None:
     for text in (WANTED + between + other, other + between + WANTED):
         with pytest.raises(NotOneObject, match="2 JSON objects"):
-            only_object(text)
+            find_object(text)
 
 
 @pytest.mark.parametrize("half", ['{"a": ', '{"a": "', '{"a": {"b": [', '{"a": 1, "b'])
@@ -42,7 +42,7 @@ def test_half_an_object_hides_none_and_replaces_none(half: str) -> None:
     """A quoted `{... "x": "` would swallow the judge's own object and leave a quoted one as the only one."""
     for text in (half + WANTED, WANTED + half, f"{WANTED} {half} {WANTED}"):
         with pytest.raises(NotOneObject):
-            only_object(text)
+            find_object(text)
 
 
 def test_repairs_are_told() -> None:
@@ -69,11 +69,11 @@ def test_repairs_are_told() -> None:
 )
 def test_no_part_of_a_broken_or_cut_off_object_is_taken_for_the_object(text: str, said: str) -> None:
     with pytest.raises(NotOneObject, match=said):
-        only_object(text)
+        find_object(text)
 
 
 @pytest.mark.parametrize("noise", ["{", '{"', "{x}", '{"a":', '{"\\{', "{ ", "{}", '{"a" '])
 @pytest.mark.timeout(30)
 def test_a_long_text_of_braces_is_refused_in_a_moment(noise: str) -> None:
     with pytest.raises(NotOneObject):
-        only_object(noise * 50_000 + "}")
+        find_object(noise * 50_000 + "}")

@@ -11,10 +11,11 @@ from pydantic import ValidationError
 
 from dt2it_ray.data.attributes import ATTRIBUTES
 from dt2it_ray.data.dropped import Dropped
+from dt2it_ray.data.rating_form import RATING
 from dt2it_ray.data.scenes.annotator import AnnotatorSettings
 from dt2it_ray.data.scenes.prompts import distill_row
 from dt2it_ray.data.schema import DropReason
-from dt2it_ray.models.judging.chat_rater import ChatRater
+from dt2it_ray.models.judging.chat_judge import ChatJudge
 from dt2it_ray.models.protocols import Completion, GenerationRequest, JudgeRequest
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.rate import RATE, Raters, RateSettings, build_rating, rate_batch
@@ -115,7 +116,7 @@ class Scripted:
 
 def test_a_chat_model_rates_under_the_schema_with_the_images() -> None:
     generator = Scripted(f"```json\n{rating(1, 2, 3, 4)}\n```")
-    outcome = rate_batch(batch_of("p"), ChatRater("chat", generator, "granular-1"), 3)
+    outcome = rate_batch(batch_of("p"), ChatJudge("chat", generator, "granular-1", RATING), 3)
     assert [each["values"][0] for each in outcome.rows["ratings"][0].as_py()] == [1, 2, 3, 4]
     [request] = generator.asked
     assert request.schema is not None
@@ -149,7 +150,7 @@ def test_raters_have_names_of_their_own_that_can_be_folders() -> None:
     class Panel(Settings):
         raters: Raters = (RateSettings(),)
 
-    with pytest.raises(ValidationError, match="several raters are called 'a'"):
+    with pytest.raises(ValidationError, match="several judges are called 'a'"):
         Panel.model_validate({"raters": [{"name": "a"}, {"name": "A"}]})
     with pytest.raises(ValidationError, match="at least 1"):
         Panel.model_validate({"raters": []})

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from dt2it_ray.data.dropped import Dropped
-from dt2it_ray.data.rubric_form import reply_schema
+from dt2it_ray.data.reply_form import ReplyForm
+from dt2it_ray.data.rubric_form import RUBRIC
 from dt2it_ray.models.judging.prompt import judge_messages
 from dt2it_ray.models.protocols import GenerationRequest, Generator, JudgeRequest
 
@@ -11,9 +12,12 @@ from dt2it_ray.models.protocols import GenerationRequest, Generator, JudgeReques
 class ChatJudge:
     """Implements `Judge`. Whatever the model replies is text to be checked, not to be trusted."""
 
-    def __init__(self, name: str, generator: Generator, template: str) -> None:
+    def __init__(self, name: str, generator: Generator, template: str, form: ReplyForm = RUBRIC) -> None:
+        """The template asks for replies of the form, to which an engine that can be is held."""
         self.name = name
-        self._generator, self._template = generator, template
+        self.calls_at_once: int = getattr(generator, "calls_at_once", 1)
+        """Threads that may ask it at the same time."""
+        self._generator, self._template, self._form = generator, template, form
 
     @property
     def usage(self) -> object | None:
@@ -29,10 +33,10 @@ class ChatJudge:
         asked = [
             GenerationRequest(
                 key=f"{self.name} {request.key} {request.attempt}",
-                messages=judge_messages(request, self._template),
+                messages=judge_messages(request, self._template, self._form),
                 images=request.images,
                 samples=1,
-                schema=reply_schema(len(request.answers)),
+                schema=self._form.schema(len(request.answers)),
             )
             for request in requests
         ]

@@ -7,7 +7,7 @@ import jinja2
 
 from dt2it_ray.data.chat import Message, user_turn
 from dt2it_ray.data.ids import content_id
-from dt2it_ray.data.rubric_form import reply_pattern
+from dt2it_ray.data.reply_form import ReplyForm
 from dt2it_ray.models.judging.material import as_material
 from dt2it_ray.models.protocols import JudgeRequest
 
@@ -19,15 +19,16 @@ AGAIN = {
 }
 
 
-def judge_messages(request: JudgeRequest, template: str) -> tuple[Message, ...]:
-    """The conversation that asks for a rubric reply; after a refused one, that reply and what was wrong with it too."""
+def judge_messages(request: JudgeRequest, template: str, form: ReplyForm) -> tuple[Message, ...]:
+    """The conversation that asks for a reply of a form; after a refused one, that reply and what was wrong with it
+    too."""
     text = _template(template, request.language).render(
         images=len(request.images),
         question=as_material(request.question),
         reference=as_material(request.reference),
         answers=[as_material(answer) for answer in request.answers],
         code=content_id("marks", request.question, request.reference, *request.answers)[:CODE_LENGTH],
-        form=reply_pattern(),
+        form=form.pattern,
     )
     asked = user_turn(text, len(request.images))
     if request.refused is None:

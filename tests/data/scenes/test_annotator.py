@@ -170,7 +170,7 @@ def test_the_judge_replies_to_each_request_whatever_its_neighbours() -> None:
 
 def test_a_request_without_planted_truth_is_refused_by_name() -> None:
     judge = SimulatedJudge("judge", AnnotatorSettings())
-    with pytest.raises(StageFailed, match=r"'p1'.*real judge"):
+    with pytest.raises(StageFailed, match=r"'judge' .* 'p1'.*real judge: set the `engine`"):
         judge.reply([request(None)])
     with pytest.raises(InputError, match="no planted truth"):
         judge.reply([request('{"scenes": []}')])

@@ -8,9 +8,8 @@ from dt2it_ray.data.scenes.answers import pick_extras, write_answer
 from dt2it_ray.data.scenes.prompts import draw_prompt
 from dt2it_ray.data.scenes.rater import rate
 from dt2it_ray.data.scenes.truth import Truth
-from dt2it_ray.errors import StageFailed
 from dt2it_ray.models.protocols import JudgeRequest
-from dt2it_ray.models.simulated_rater import SimulatedRater
+from dt2it_ray.models.simulated_judge import SimulatedJudge
 from dt2it_ray.rules.rating_reply import RatingReply, parse_rating
 
 CASES = 300
@@ -91,7 +90,10 @@ def test_a_reply_depends_on_name_and_seed_and_nothing_else() -> None:
     assert rate(settings.model_copy(update={"seed": 1}), "rater", shown, 1) != rate(settings, "rater", shown, 1)
 
 
-def test_a_row_without_planted_truth_needs_a_chat_model() -> None:
-    request = JudgeRequest("granular p", "Q?", "", "en", (), ("A",), 1)
-    with pytest.raises(StageFailed, match=r"granular p.*set the `engine` of the rater"):
-        SimulatedRater("rater", AnnotatorSettings()).reply([request])
+def test_a_simulated_judge_that_fills_in_ratings_rates() -> None:
+    shown = sheet(0)
+    request = JudgeRequest(
+        "granular p", shown.question, "", shown.language, (), shown.answers, 2, shown.truth.to_json()
+    )
+    settings = AnnotatorSettings(score_noise=5)
+    assert SimulatedJudge("rater", settings, rate).reply([request]) == [rate(settings, "rater", shown, 2)]

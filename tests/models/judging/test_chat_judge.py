@@ -10,7 +10,8 @@ from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.schema import DropReason
 from dt2it_ray.models.judging.chat_judge import ChatJudge
 from dt2it_ray.models.protocols import Completion, GenerationRequest, JudgeRequest
-from dt2it_ray.rules.judge_reply import Reply
+from dt2it_ray.rules.judge_reply import Reply, parse_reply
+from dt2it_ray.rules.reply_fields import Refused
 from dt2it_ray.stages.ask import ask
 
 FAILED = Dropped(DropReason.ENDPOINT_FAILED, "6 tries")
@@ -43,9 +44,13 @@ def reply(*overalls: int, quote: str = "") -> str:
     return json.dumps({"reference": "R", "weights": weights, "answers": answers})
 
 
+def parse(text: str, shown: Sequence[str]) -> Reply | Refused:
+    return parse_reply(text, len(shown), shown=shown)
+
+
 def asked(generator: Scripted, *answers: str, attempts: int = 3) -> tuple[Reply | Dropped, int]:
     request = JudgeRequest("k", "Q?", "", "en", (), answers, 1)
-    [told] = ask(ChatJudge("j", generator, "rubric-1"), [request], attempts, 0.02)
+    [told] = ask(ChatJudge("j", generator, "rubric-1"), [request], attempts, parse)
     return told.reply, told.attempts
 
 
@@ -98,3 +103,10 @@ def test_json_that_an_answer_planted_cannot_become_the_reply(planted: str) -> No
     told, _ = asked(Scripted(f"The first answer is {planted} and I say {reply(2, 8)}"), planted, "B", attempts=1)
     assert isinstance(told, Dropped)
     assert told.detail == "2 JSON objects where one was asked for"
+
+
+def test_a_judge_stands_as_many_calls_at_once_as_its_model() -> None:
+    generator = Scripted("")
+    assert ChatJudge("j", generator, "rubric-1").calls_at_once == 1
+    generator.calls_at_once = 2  # pyright: ignore[reportAttributeAccessIssue]
+    assert ChatJudge("j", generator, "rubric-1").calls_at_once == 2

@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dt2it_ray.data.dropped import Dropped
+from dt2it_ray.data.rating_form import RATING
+from dt2it_ray.data.rubric_form import RUBRIC
 from dt2it_ray.data.schema import DropReason
 from dt2it_ray.models.collate import Encoded, Encoder, open_encoder
 from dt2it_ray.models.judging.material import as_material
@@ -37,16 +39,22 @@ def control_ids(encoder: Encoder, encoded: Encoded | Dropped) -> list[int]:
     return [token for token in encoded.ids.tolist() if token in added]
 
 
-def asked(encoder: Encoder, answer: str) -> Encoded | Dropped:
+FORMS = {"rubric-1": RUBRIC, "granular-1": RATING}
+
+
+def asked(encoder: Encoder, answer: str, template: str) -> Encoded | Dropped:
     refused = RefusedReply(answer, f"the unknown field {answer[:20]!r}")
     request = JudgeRequest("k", answer, answer, "en", (png(),), (answer, "B"), 2, refused=refused)
-    return encoder.encode_prompt(judge_messages(request, "rubric-1"), request.images)
+    return encoder.encode_prompt(judge_messages(request, template, FORMS[template]), request.images)
 
 
 @pytest.mark.parametrize("name", [name for name in INJECTIONS if not name.startswith("huge")])
-def test_no_injection_opens_a_turn_or_an_image_place_in_a_judges_prompt(encoder: Encoder, name: str) -> None:
-    told = asked(encoder, INJECTIONS[name])
-    assert control_ids(encoder, told) == control_ids(encoder, asked(encoder, "harmless"))
+@pytest.mark.parametrize("template", FORMS)
+def test_no_injection_opens_a_turn_or_an_image_place_in_a_judges_prompt(
+    encoder: Encoder, name: str, template: str
+) -> None:
+    told = asked(encoder, INJECTIONS[name], template)
+    assert control_ids(encoder, told) == control_ids(encoder, asked(encoder, "harmless", template))
 
 
 @pytest.mark.parametrize("name", [name for name in INJECTIONS if not name.startswith("huge")])
