@@ -1,5 +1,6 @@
 """What vLLM is told: how to start an engine, and how to draw the answers to one request."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from dt2it_ray.data.ids import content_id
@@ -7,6 +8,9 @@ from dt2it_ray.errors import ConfigError, StoreError
 from dt2it_ray.models.model_settings import SamplingSettings
 from dt2it_ray.models.protocols import GenerationRequest
 from dt2it_ray.models.vllm.settings import VllmSettings
+
+CPU_BATCH_TOKENS = 4096
+"""Tokens of a step on CPUs, at least; vLLM's own default there."""
 
 
 def engine_arguments(folder: str, settings: VllmSettings, sampling: SamplingSettings) -> dict[str, Any]:
@@ -43,6 +47,18 @@ def engine_arguments(folder: str, settings: VllmSettings, sampling: SamplingSett
         "disable_log_stats": True,
     }
     return {name: value for name, value in arguments.items() if value is not None}
+
+
+def on_this_platform(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The engine arguments as the accelerator at hand needs them. Imports vLLM."""
+    from vllm.platforms import current_platform  # pyright: ignore[reportMissingImports]
+
+    if not current_platform.is_cpu():
+        return dict(arguments)
+    # The CPU runner of 0.29 dies of a prompt with a seed that is read in parts: it takes a draw back, and generators on
+    # CPUs cannot ("CPU Generator does not use offset"). So prompts are read whole.
+    most = max(arguments["max_model_len"], CPU_BATCH_TOKENS)
+    return {**arguments, "enable_chunked_prefill": False, "max_num_batched_tokens": most}
 
 
 def sampling_parameters(sampling: SamplingSettings, request: GenerationRequest, first: int, samples: int) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
 from dt2it_ray.errors import StageFailed
+from dt2it_ray.models.vllm.arguments import on_this_platform
 
 AnswerT = TypeVar("AnswerT")
 DEAD_EXIT_CODE = 70
@@ -106,7 +107,7 @@ async def _start(arguments: Mapping[str, Any]) -> Any:
     from vllm.engine.arg_utils import AsyncEngineArgs  # pyright: ignore[reportMissingImports]
     from vllm.v1.engine.async_llm import AsyncLLM  # pyright: ignore[reportMissingImports]
 
-    return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
+    return AsyncLLM.from_engine_args(AsyncEngineArgs(**on_this_platform(arguments)))
 
 
 async def _end_other_tasks() -> None:

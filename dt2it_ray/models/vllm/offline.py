@@ -7,7 +7,7 @@ from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.errors import StageFailed
 from dt2it_ray.models.model_settings import SamplingSettings
 from dt2it_ray.models.protocols import GenerationRequest
-from dt2it_ray.models.vllm.arguments import engine_arguments, sampling_parameters
+from dt2it_ray.models.vllm.arguments import engine_arguments, on_this_platform, sampling_parameters
 from dt2it_ray.models.vllm.prompt import ready_prompt
 from dt2it_ray.models.vllm.settings import VllmSettings
 
@@ -19,7 +19,7 @@ class OfflineLoop:
         from vllm.entrypoints.llm import LLM  # pyright: ignore[reportMissingImports]
 
         self._sampling = sampling
-        self._llm: Any = LLM(**engine_arguments(folder, settings, sampling))
+        self._llm: Any = LLM(**on_this_platform(engine_arguments(folder, settings, sampling)))
 
     def answer(self, requests: Sequence[GenerationRequest]) -> int:
         """How many tokens the answers to all requests have; all are given to vLLM in one call.

@@ -22,6 +22,7 @@ from dt2it_ray.models.transformers_generator import TransformersGenerator
 from dt2it_ray.store.files import Folder
 
 pytest.importorskip("vllm.sampling_params")
+from dt2it_ray.models.vllm.arguments import CPU_BATCH_TOKENS
 from dt2it_ray.models.vllm.generator import VllmGenerator
 from tests.models.vllm.checkpoints import SMALL, tiny_for_vllm
 
@@ -89,6 +90,13 @@ def test_draws_repeat_whatever_else_is_asked_and_from_however_many_threads(vllm:
         alone = list(pool.map(lambda request: vllm.generate([request])[0], scenes(samples=4)))
     assert texts(alone) == together
     assert texts(vllm.generate(scenes(samples=2))) == [answers[:2] for answers in together]
+
+
+def test_more_prompts_than_a_step_can_read_are_read_in_several(vllm: VllmGenerator) -> None:
+    # Together about 12,000 tokens; a step takes 4,096.
+    asked = [ask(f"{number}. " + "A cat. " * 30, key=str(number)) for number in range(100)]
+    assert all(answers[0] is not None for answers in texts(vllm.generate(asked)))
+    assert vllm.usage.input_tokens > 2 * CPU_BATCH_TOKENS
 
 
 def test_key_and_seed_change_the_draws(vllm: VllmGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
