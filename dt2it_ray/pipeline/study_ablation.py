@@ -7,15 +7,13 @@ from pydantic import Field
 
 from dt2it_ray.models.backbones import find_backbone
 from dt2it_ray.pipeline.construct_plan import plan_construction
-from dt2it_ray.pipeline.drive import LOCK_FILE, as_json, drive
 from dt2it_ray.pipeline.planner import Planner, refuse_misplaced
-from dt2it_ray.pipeline.run_record import SUMMARY_FILE
 from dt2it_ray.pipeline.run_settings import PlacedSettings
+from dt2it_ray.pipeline.study_run import run_study
 from dt2it_ray.stages import answer_facts, judge, pairs, planted_truth, world
 from dt2it_ray.stages.construct import ConstructSettings
 from dt2it_ray.stages.intervals import IntervalSettings
 from dt2it_ray.stages.stage import NoSettings, Step
-from dt2it_ray.store.files import Folder
 
 LISTWISE, DIVERSE, AGREED, UNDIVERSE = "listwise", "diverse", "agreed", "agreed_alone"
 VARIANTS = {
@@ -67,14 +65,13 @@ def run_ablation(settings: AblationSettings) -> dict[str, Any]:
     """Do what is not done yet, and return by variant how many labels are truly better, equal and worse.
 
     Raises:
-        StageFailed, StoreError: a step failed; the same call resumes behind what is sealed.
+        StepChanged, StageFailed, StoreError: see `run_study`.
     """
-    steps, run = plan_ablation(settings), Folder(settings.folder())
-    with run.held(LOCK_FILE):
-        made = drive(steps, run, settings, settings.max_concurrent_steps).manifests
-        told = {variant: dict(made[f"{variant}/truth"].metrics) for variant in VARIANTS}
-        run.write(SUMMARY_FILE, as_json(told))
-    return told
+    return run_study(
+        settings,
+        plan_ablation(settings),
+        lambda made: {variant: dict(made[f"{variant}/truth"].metrics) for variant in VARIANTS},
+    )
 
 
 def ablation_table(told: Mapping[str, Mapping[str, Any]]) -> str:

@@ -9,17 +9,16 @@ from dt2it_ray.models.backbones import find_backbone
 from dt2it_ray.models.model_settings import ScoreSettings
 from dt2it_ray.models.train_settings import TrainSettings
 from dt2it_ray.pipeline.construct_plan import plan_construction
-from dt2it_ray.pipeline.drive import LOCK_FILE, Made, as_json, drive
+from dt2it_ray.pipeline.drive import Made
 from dt2it_ray.pipeline.measure_plan import labels_of, plan_measures
 from dt2it_ray.pipeline.planner import Planner, refuse_misplaced
-from dt2it_ray.pipeline.run_record import SUMMARY_FILE
 from dt2it_ray.pipeline.run_settings import PlacedSettings
+from dt2it_ray.pipeline.study_run import run_study
 from dt2it_ray.stages import evaluate, score, train, world
 from dt2it_ray.stages.construct import ConstructSettings
 from dt2it_ray.stages.evaluate import EvaluateSettings
 from dt2it_ray.stages.stage import Step
 from dt2it_ray.stages.world import WorldSettings
-from dt2it_ray.store.files import Folder
 
 RAW, CONSTRUCTED = "raw", "constructed"
 
@@ -58,14 +57,13 @@ def run_style_study(settings: StyleStudySettings) -> dict[str, Any]:
     """Do what is not done yet, and return by kind of pairs: how many, the probe's figures, and benchmark accuracy.
 
     Raises:
-        StageFailed, StoreError: a step failed; the same call resumes behind what is sealed.
+        StepChanged, StageFailed, StoreError: see `run_study`.
     """
-    steps, run = plan_style_study(settings), Folder(settings.folder())
-    with run.held(LOCK_FILE):
-        made = drive(steps, run, settings, settings.max_concurrent_steps).manifests
-        told = {kind: _figures(made, kind) for kind in (RAW, CONSTRUCTED)}
-        run.write(SUMMARY_FILE, as_json(told))
-    return told
+    return run_study(
+        settings,
+        plan_style_study(settings),
+        lambda made: {kind: _figures(made, kind) for kind in (RAW, CONSTRUCTED)},
+    )
 
 
 def _plan_model(planner: Planner[StyleStudySettings], name: str, inputs: dict[str, Step], benchmarks: Step) -> None:
