@@ -19,6 +19,7 @@ from dt2it_ray.pipeline.planner import Planner, refuse_misplaced
 from dt2it_ray.pipeline.preference_files import check_output, write_dropped, write_preferences
 from dt2it_ray.pipeline.run_record import SUMMARY_FILE
 from dt2it_ray.pipeline.run_settings import PlacedSettings
+from dt2it_ray.pipeline.usage import usage_of
 from dt2it_ray.stages import outside, preferences
 from dt2it_ray.stages.construct import ConstructSettings
 from dt2it_ray.stages.stage import NoSettings, Step
@@ -98,6 +99,7 @@ def run_construction(settings: ConstructRunSettings) -> dict[str, Any]:
             "dropped": write_dropped(run, manifests, settings.output),
             "wall_s": round(driven.wall_s, 1),
             "peak_rss_mib": round(driven.peak_mib),
+            "engines": usage_of(manifests.values()),
             "steps": _told_steps(manifests),
         }
         if settings.granular:

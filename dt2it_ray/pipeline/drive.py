@@ -16,6 +16,7 @@ from dt2it_ray.pipeline.run_step import run_step
 from dt2it_ray.pipeline.step_queue import do_steps, needs_ray
 from dt2it_ray.pipeline.step_state import State, finished, step_state
 from dt2it_ray.pipeline.summary import busy_s, rows_per_s, rows_read
+from dt2it_ray.pipeline.usage import told_usage
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.stage import Step
 from dt2it_ray.store.files import Folder
@@ -140,7 +141,7 @@ def told_of(manifest: Manifest) -> str:
     rate = f"{manifest.provenance['wall_s']:.1f} s, {rows_per_s(manifest):,.0f} rows/s"
     skipped = f", {counts.skipped:,} skipped" if counts.skipped else ""
     dropped = f", {counts.dropped:,} dropped {dict(counts.reasons)}" if counts.dropped else ""
-    return f"{manifest.step}: {rows} rows in {rate}{skipped}{dropped}"
+    return f"{manifest.step}: {rows} rows in {rate}{skipped}{dropped}{told_usage(manifest)}"
 
 
 @contextlib.contextmanager

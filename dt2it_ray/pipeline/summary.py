@@ -8,6 +8,7 @@ from dt2it_ray.models.backbones import TINY
 from dt2it_ray.pipeline.run_record import curating_iterations
 from dt2it_ray.pipeline.run_settings import RunSettings
 from dt2it_ray.pipeline.step_files import read_rows
+from dt2it_ray.pipeline.usage import usage_of
 from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Manifest
 
@@ -61,6 +62,7 @@ def summarise(
         "rows": {step: manifest.counts.rows_out for step, manifest in manifests.items()},
         "rows_per_s": {step: rows_per_s(manifest) for step, manifest in manifests.items()},
         "benchmarks": _benchmarks(manifests),
+        "engines": usage_of(manifests.values()),
         "planted": _planted(iterations, manifests),
         "t2i": _t2i(run, manifests.get("t2i/sides")),
         "decisions": {name: _decisions(run, manifests[f"{name}/decisions"]) for name in iterations},

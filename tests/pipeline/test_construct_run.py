@@ -99,8 +99,10 @@ def test_a_second_run_asks_nothing_and_writes_the_same(tmp_path: Path, server: C
     (tmp_path / "out.json").unlink()
     run_construction(asked)
     assert (tmp_path / "out.json").read_bytes() == before
-    run_construction(asked.model_copy(update={"name": "anew"}))
+    told = run_construction(asked.model_copy(update={"name": "anew"}))["engines"]
     assert len(server.bodies) == requests
+    assert told["replies"] == told["hits"] > 0
+    assert told["input_tokens"] == told["output_tokens"] == 0
 
 
 @pytest.mark.parametrize(("suffix", "to"), [("json", "flat"), ("jsonl", "llama_factory"), ("parquet", "flat")])

@@ -8,6 +8,7 @@ from dt2it_ray.errors import ConfigError
 from dt2it_ray.pipeline.drive import told_of
 from dt2it_ray.pipeline.driver import run_loop
 from dt2it_ray.pipeline.run_settings import RunSettings
+from dt2it_ray.pipeline.usage import usage_of
 from dt2it_ray.store.manifest import Counts, Manifest
 
 MADE = Manifest(
@@ -34,6 +35,29 @@ def test_a_resumed_step_tells_the_rows_of_this_call() -> None:
     resumed = dataclasses.replace(MADE, counts=counts, provenance={"wall_s": 2.0, "rows_before": 700})
     told = "300 of 1,000 rows in 2.0 s, 150 rows/s, 30 skipped, 10 dropped {'image_undecodable': 10}"
     assert told_of(resumed) == f"iter-01/score-voter-0: {told}"
+
+
+@pytest.mark.parametrize(
+    ("paid", "told"),
+    [
+        ({"replies": 0}, ""),
+        ({"replies": 60, "hits": 20}, ", 20 of 60 replies from the cache"),
+        (
+            {"replies": 1200, "hits": 200, "spent": 1.5, "saved": 0.3},
+            ", 200 of 1,200 replies from the cache, 1.50 spent and 0.30 saved",
+        ),
+    ],
+)
+def test_a_step_tells_what_its_engine_took(paid: dict[str, float], told: str) -> None:
+    assert told_of(dataclasses.replace(MADE, metrics=paid)) == f"{told_of(MADE)}{told}"
+
+
+def test_what_engines_took_is_summed_over_steps() -> None:
+    steps = [dataclasses.replace(MADE, metrics={"replies": 3, "hits": number, "attempts": 9}) for number in (1, 2)]
+    assert usage_of([MADE]) == {}
+    told = usage_of([MADE, *steps])
+    assert (told["replies"], told["hits"], told["spent"]) == (6, 3, 0)
+    assert "attempts" not in told
 
 
 def test_a_run_in_object_storage_is_refused_before_the_storage_is_asked() -> None:

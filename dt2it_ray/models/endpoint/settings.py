@@ -34,6 +34,6 @@ class EndpointSettings(Settings):
     longest_wait_s: float = Field(default=60, ge=0, exclude=True)
     """Between two tries, however long the server asks to wait."""
     input_price: float = Field(default=0, ge=0, exclude=True)
-    """Of a million tokens of prompts, in any currency. A worker counts its costs; no report shows them yet."""
+    """Of a million tokens of prompts, in any currency; what was spent and saved is told at the end of a step."""
     output_price: float = Field(default=0, ge=0, exclude=True)
     """Of a million tokens of answers."""
