@@ -32,9 +32,8 @@ RECEIPTS = pa.schema(
     ]
 )
 SLICES_AT_ONCE = 3
-"""Slices under way in each actor: while the rows of one are in the model, others are read and stored."""
-SLICES_QUEUED = 2
-"""Further slices that wait at each actor, so that it never waits for the driver."""
+"""Slices that each actor has: while the rows of one are in the model, others are read, stored, or on their way from
+the driver. More would lie with one actor while another has nothing left."""
 
 
 def map_parts(work: MapWork, todo: Todo, placement: Placement) -> Iterator[Receipt | Seal]:
@@ -103,7 +102,7 @@ def _slices(work: MapWork, todo: Todo, placement: Placement) -> Any:
         min_size=fewest,
         initial_size=min(most, max(fewest, placement.initial_workers)),
         max_size=most,
-        max_tasks_in_flight_per_actor=SLICES_AT_ONCE + SLICES_QUEUED,
+        max_tasks_in_flight_per_actor=SLICES_AT_ONCE,
         max_concurrent_calls_per_actor=SLICES_AT_ONCE,
         enable_true_multi_threading=True,
     )

@@ -1,6 +1,7 @@
 """How much memory the process that drives a map step takes, by the number of rows that pass its actors."""
 
 import multiprocessing
+import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -28,7 +29,7 @@ def run_driver_memory(sizes: Sequence[int] = SIZES) -> dict[str, Any]:
 def _peak_of(rows: int) -> dict[str, float]:
     settings = RowsSettings(rows=rows, image_bytes=0)
     with tempfile.TemporaryDirectory() as folder:
-        run_step(rows_step(settings), Folder(folder), Lines())
+        run_step(rows_step(settings), Folder(folder), Lines(sys.stderr))
         # A forked process would begin with the memory of this one.
         fresh = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=fresh) as pool:
@@ -40,7 +41,7 @@ def drive_answers(folder: str, settings: RowsSettings) -> dict[str, float]:
     step = stand_in_step(rows_step(settings), EngineTime(service_s=0), PLACEMENT)
     with ray_session():
         before = _peak_mib()
-        run_step(step, Folder(folder), Lines())
+        run_step(step, Folder(folder), Lines(sys.stderr))
         return {"before_mib": before, "peak_mib": _peak_mib()}
 
 

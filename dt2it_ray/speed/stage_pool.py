@@ -4,6 +4,7 @@ Busy share: the seconds that all actors spent in their engine, of those that the
 """
 
 import itertools
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from dt2it_ray.engine.session import ray_session
-from dt2it_ray.engine.telemetry import Lines, Reporter
+from dt2it_ray.engine.telemetry import Lines
 from dt2it_ray.pipeline.run_step import run_step
 from dt2it_ray.speed.plain_pool import answer_plainly
 from dt2it_ray.speed.stand_in import EngineTime, RowsSettings, rows_step, stand_in_step
@@ -27,9 +28,9 @@ CPUS = 0.25
 """Of each actor: they sleep, so that four of them fit on any machine."""
 
 
-def run_stage_pool(rows: int = 200_000, service_s: float = 0.12, reporter: Reporter | None = None) -> dict[str, Any]:
+def run_stage_pool(rows: int = 200_000, service_s: float = 0.12) -> dict[str, Any]:
     """Busy shares and seconds of a map step and of plain Ray Data: `ACTORS` actors, `BATCH_ROWS` rows a call."""
-    reporter = reporter or Lines()
+    reporter = Lines(sys.stderr)
     placement = Placement(engine="ray", workers=ACTORS, cpus=CPUS, batch_rows=BATCH_ROWS)
     source = rows_step(RowsSettings(rows=rows))
     step = stand_in_step(source, EngineTime(service_s=service_s), placement)
@@ -41,10 +42,11 @@ def run_stage_pool(rows: int = 200_000, service_s: float = 0.12, reporter: Repor
         ours = {"wall_s": time.time() - began, "calls": answers.metrics["calls"]}
         data = answers.data(run)
         ours |= told_by_calls(data.read_table(file.name, ["began", "ended"]) for file in answers.files)
-        files = [made.data(run).path(file.name) for file in made.files[: -(-PLAIN_ROWS // made.files[0].rows)]]
+        few = made.files[: -(-PLAIN_ROWS // made.files[0].rows)]
+        files = [made.data(run).path(file.name) for file in few]
         began = time.time()
         times = answer_plainly(files, f"{folder}/plain", service_s, ACTORS, CPUS, BATCH_ROWS)
-        plain = {"wall_s": time.time() - began, **told_by_calls(times)}
+        plain = {"rows": sum(file.rows for file in few), "wall_s": time.time() - began, **told_by_calls(times)}
     return {
         "rows": rows,
         "actors": ACTORS,
