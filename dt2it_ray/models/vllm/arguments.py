@@ -11,6 +11,8 @@ from dt2it_ray.models.vllm.settings import VllmSettings
 
 CPU_BATCH_TOKENS = 4096
 """Tokens of a step on CPUs, at least; vLLM's own default there."""
+CPU_CACHE_BYTES = 2 * 2**30
+"""For keys and values on CPUs, unless VLLM_CPU_KVCACHE_SPACE (GiB) is set; vLLM would take most of the memory."""
 
 
 def engine_arguments(folder: str, settings: VllmSettings, sampling: SamplingSettings) -> dict[str, Any]:
@@ -55,10 +57,17 @@ def on_this_platform(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
     if not current_platform.is_cpu():
         return dict(arguments)
-    # The CPU runner of 0.29 dies of a prompt with a seed that is read in parts: it takes a draw back, and generators on
-    # CPUs cannot ("CPU Generator does not use offset"). So prompts are read whole.
-    most = max(arguments["max_model_len"], CPU_BATCH_TOKENS)
-    return {**arguments, "enable_chunked_prefill": False, "max_num_batched_tokens": most}
+    return {
+        **arguments,
+        # Smaller types end the process on CPUs without instructions for them, and compiling needs a compiler.
+        "dtype": "float32" if arguments["dtype"] == "auto" else arguments["dtype"],
+        "enforce_eager": True,
+        "kv_cache_memory_bytes": CPU_CACHE_BYTES,
+        # The CPU runner of 0.29 dies of a prompt with a seed that is read in parts: it takes a draw back, and generators
+        # on CPUs cannot ("CPU Generator does not use offset"). So prompts are read whole.
+        "enable_chunked_prefill": False,
+        "max_num_batched_tokens": max(arguments["max_model_len"], CPU_BATCH_TOKENS),
+    }
 
 
 def sampling_parameters(sampling: SamplingSettings, request: GenerationRequest, first: int, samples: int) -> Any:

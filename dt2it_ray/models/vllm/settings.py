@@ -11,7 +11,8 @@ class VllmSettings(Settings):
     """An engine of vLLM 0.29 on each worker. Defaults are vLLM's own unless said otherwise."""
 
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Precision of weights and of the forward pass. `auto`: the checkpoint's own (float16 for one in float32)."""
+    """Precision of weights and of the forward pass. `auto`: the checkpoint's own (float16 for one in float32), on CPUs
+    float32."""
     max_model_len: int | None = Field(default=None, ge=16)
     """Most tokens of a prompt and its answer together; a prompt that leaves no room for `max_new_tokens` is dropped.
     None: the sampling's `max_length` and `max_new_tokens`, or what the checkpoint can, if that is less. vLLM's own
@@ -27,4 +28,4 @@ class VllmSettings(Settings):
     max_num_seqs: int | None = Field(default=None, ge=1, exclude=True)
     """Most answers that grow at once. None: what vLLM finds right for the device."""
     enforce_eager: bool = Field(default=False, exclude=True)
-    """Skip compilation and CUDA graphs: starts faster, answers slower."""
+    """Skip compilation and CUDA graphs: starts faster, answers slower. On CPUs it is never done."""
