@@ -72,6 +72,8 @@ def construct(
     settings = load_settings(ConstructRunSettings, config or None, [*given, *(overrides or ())])
     summary = run_construction(settings)
     typer.echo(f"{summary['pairs']:,} pairs in {settings.output}; {summary['dropped']:,} rows refused")
+    if summary["simulated"]:
+        typer.echo(f"Simulated annotators, which know the planted truth: {', '.join(summary['simulated'])}")
     typer.echo(f"Figures: {os.path.join(settings.folder(), 'summary.json')}")
 
 

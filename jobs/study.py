@@ -33,6 +33,7 @@ def main() -> int:
     try:
         kind, run, table = STUDIES[given.study]
         print(table(run(load_settings(kind, given.config, given.overrides))))
+        print("Scenes, labels and benchmarks are rendered; judges without an engine are simulated annotators.")
     except Dt2itError as error:
         print(f"study: {error}", file=sys.stderr)
         return error.exit_code

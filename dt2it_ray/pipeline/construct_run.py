@@ -99,6 +99,7 @@ def run_construction(settings: ConstructRunSettings) -> dict[str, Any]:
             "dropped": write_dropped(run, manifests, settings.output),
             "wall_s": round(driven.wall_s, 1),
             "peak_rss_mib": round(driven.peak_mib),
+            "simulated": _simulated_judges(settings),
             "engines": usage_of(manifests.values()),
             "steps": _told_steps(manifests),
         }
@@ -128,19 +129,22 @@ def _refuse_simulated_judges(settings: ConstructRunSettings, file: outside.Outsi
     first = next(read_records(Folder(file.folder), file.name), None)
     if first is None or (isinstance(first.fields, Mapping) and first.fields.get("scene")):
         return
+    for judge in _simulated_judges(settings):
+        raise ConfigError(
+            f"{judge} has no engine, and simulated annotators know rendered scenes only. "
+            "Give every judge an engine, as in jobs/configs/construct.yaml."
+        )
+
+
+def _simulated_judges(settings: ConstructRunSettings) -> list[str]:
+    """The judges and raters without an engine, each as the place of its settings and its name."""
     asked = settings.construction
     panels = {
         "construction.listwise.judges": asked.listwise.judges,
-        "construction.pointwise.judges": asked.pointwise.judges,
+        "construction.pointwise.judges": asked.pointwise.judges if asked.pairs.agreement == "both" else (),
         "granular.raters": settings.granular.raters if settings.granular else (),
     }
-    for name, panel in panels.items():
-        for judge in panel:
-            if judge.engine is None:
-                raise ConfigError(
-                    f"{name}: {judge.name} has no engine, and simulated annotators know rendered scenes only. "
-                    "Give every judge an engine, as in jobs/configs/construct.yaml."
-                )
+    return [f"{place}: {judge.name}" for place, panel in panels.items() for judge in panel if judge.engine is None]
 
 
 def _outside_file(settings: ConstructRunSettings) -> outside.OutsideFile:

@@ -60,7 +60,7 @@ def form_pairs(
     }
     better = np.where(gaps[0] > 0, first, second)[agreed]
     worse = np.where(gaps[0] > 0, second, first)[agreed]
-    strength = np.abs(gaps).mean(axis=0)[agreed]
+    strength = np.round(np.abs(gaps).mean(axis=0)[agreed], MEAN_DECIMALS)
     return Pairing(_pair_table(judged, better, worse, strength, sources).sort_by("pair_id"), counts)
 
 
