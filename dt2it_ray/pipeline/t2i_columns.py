@@ -1,6 +1,5 @@
-"""How caption pairs in Parquet are read and written by whole columns."""
+"""How caption pairs are checked, keyed and reformulated by whole columns."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,10 @@ from dt2it_ray.data.chat import HAN
 from dt2it_ray.data.formats.t2i.comparison import IMAGE_MARKS
 from dt2it_ray.data.schema import IMAGE
 from dt2it_ray.data.t2i_wording import AROUND_CAPTION, chosen_and_rejected
+from dt2it_ray.pipeline.t2i_batches import SIDES
 
 HAN_CHARACTER = HAN.pattern.encode().decode("unicode_escape")
 """The pattern without escapes, which Arrow's regular expressions write in another way."""
-COLUMNS = ["chosen", "rejected", "images"]
-ROWS_AT_ONCE = 8192
 BLANK_LEADS = np.array([0xC2, 0xE1, 0xE2, 0xE3], np.uint8)
 """First bytes in UTF-8 of all white space outside ASCII, and of much else."""
 TURN = pa.struct([("from", pa.string()), ("value", pa.string())])
@@ -37,25 +35,8 @@ def row_schema(held: bool) -> pa.Schema:
 
 def rows_writer(path: str, schema: pa.Schema) -> pq.ParquetWriter:
     """A writer of such rows. Only columns that repeat few texts get dictionaries; prompts and images do not repeat."""
-    repeated = ["conversations.list.element.from", *(f"{side}.{key}" for side in COLUMNS[:2] for key in TURN.names)]
+    repeated = ["conversations.list.element.from", *(f"{side}.{key}" for side in SIDES for key in TURN.names)]
     return pq.ParquetWriter(path, schema, use_dictionary=repeated, write_statistics=False)  # type: ignore[arg-type]
-
-
-def can_read_columns(path: str) -> bool:
-    """Whether a Parquet file has caption pairs in plain columns: texts, and lists of paths."""
-    schema = pq.read_schema(path)
-    if not set(COLUMNS) <= set(schema.names):
-        return False
-    sides = [schema.field(side).type for side in COLUMNS[:2]]
-    named = all(pa.types.is_struct(side) and side.get_field_index("value") >= 0 for side in sides)
-    images = schema.field("images").type
-    return named and all(side.field("value").type == pa.string() for side in sides) and images == pa.list_(pa.string())
-
-
-def read_batches(path: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """The columns of the file in its order, all of them if none are named; the same rows in each batch every time."""
-    with pq.ParquetFile(path, pre_buffer=False) as parquet:
-        yield from parquet.iter_batches(ROWS_AT_ONCE, columns=columns)
 
 
 def surely_sound(batch: pa.RecordBatch) -> np.ndarray:

@@ -34,11 +34,21 @@ def convert_t2i(
         ConfigError: the options do not fit together. InputError: the file cannot be read, or none of its rows is
         usable; then the refused rows have been written. StoreError: the output cannot be written.
     """
-    container = _container(source, output, to)
-    options = _checked(options or T2iOptions(), source)
-    dropped = f"{output}.dropped.jsonl"
-    with _drafts(output, dropped) as (output_draft, dropped_draft):
-        counts = _convert(source, output_draft, dropped_draft, container, options, workers or os.cpu_count() or 1)
+    container, options = _container(source, output, to), options or T2iOptions()
+    _check(options)
+    by_columns = container == "parquet" and _has_plain_columns(source, options)
+    if not by_columns:
+        options = replace(options, shape=_shape_of_file(source, options.shape))
+    dropped, workers = f"{output}.dropped.jsonl", workers or os.cpu_count() or 1
+    with _drafts(output, dropped) as drafts:
+        if by_columns:
+            from dt2it_ray.pipeline.t2i_parquet import convert_columns
+
+            counts = convert_columns(source, *drafts, options, workers)
+        elif container == "parquet":
+            counts = convert_to_parquet(shares_of(source, 1)[0], *drafts, options)
+        else:
+            counts = convert_to_json(shares_of(source, workers), *drafts, container, options)
     if not counts.pairs:
         raise InputError(f"{source}: none of its {counts.rows} rows gives a pair. {dropped} tells why, row by row.")
     return counts
@@ -87,24 +97,38 @@ def _container(source: str, output: str, to: str | None) -> Container:
     return {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}.get(suffix_of(output), "json")  # type: ignore
 
 
-def _checked(options: T2iOptions, source: str) -> T2iOptions:
-    """The options with the shape of the file's rows."""
+def _check(options: T2iOptions) -> None:
     if options.shape and options.shape not in SHAPES:
         raise ConfigError(f"shape {options.shape!r} is not known; it is one of {', '.join(SHAPES)}")
     if options.least_gap < 0 or options.most_pairs < 0:
         raise ConfigError("the least gap and the most pairs of a row cannot be below 0")
-    rows = itertools.islice(read_rows(shares_of(source, 1)[0]), ROWS_TO_LOOK_AT)
-    first = [fields for _, fields in (rows if not options.shape else itertools.islice(rows, 1))]
+
+
+def _has_plain_columns(source: str, options: T2iOptions) -> bool:
+    """Whether all rows are surely caption pairs of which each makes one row, with nothing looked up for it."""
+    if suffix_of(source) != ".parquet" or options.shape not in ("", "caption_pair"):
+        return False
+    if options.swap_augment or options.check_images is not None:
+        return False
+    from dt2it_ray.pipeline.t2i_batches import can_read_columns
+
+    return can_read_columns(source)
+
+
+def _shape_of_file(source: str, named: str) -> str:
+    """The shape of the file's rows: the one that was named, or the one that its first rows show."""
+    rows = itertools.islice(read_rows(shares_of(source, 1)[0]), 1 if named else ROWS_TO_LOOK_AT)
+    first = [fields for _, fields in rows]
     if not first:
         raise InputError(f"{source} has no rows: the file is empty or was cut off")
-    shape = options.shape or shape_of(first)
+    shape = named or shape_of(first)
     if shape is None:
         columns = sorted(first[0]) if isinstance(first[0], dict) else f"{str(first[0])[:80]!r}"
         raise InputError(
             f"{source}: none of its first {len(first)} rows has a known shape. Row 1 has {columns}. "
             f"Known are {', '.join(SHAPES)} (docs/t2i.md shows them); pass --shape NAME to have all rows read as one."
         )
-    return replace(options, shape=shape)
+    return shape
 
 
 @contextlib.contextmanager
@@ -122,20 +146,3 @@ def _drafts(*paths: str) -> Iterator[list[str]]:
         for draft in drafts:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(draft)
-
-
-def _convert(source: str, output: str, dropped: str, container: Container, options: T2iOptions, workers: int) -> Counts:
-    if container == "parquet" and suffix_of(source) == ".parquet" and _is_plain(options):
-        from dt2it_ray.pipeline.t2i_columns import can_read_columns
-        from dt2it_ray.pipeline.t2i_parquet import convert_columns
-
-        if can_read_columns(source):
-            return convert_columns(source, output, dropped, options)
-    if container == "parquet":
-        return convert_to_parquet(shares_of(source, 1)[0], output, dropped, options)
-    return convert_to_json(shares_of(source, workers), output, dropped, container, options)
-
-
-def _is_plain(options: T2iOptions) -> bool:
-    """Whether a caption pair makes one row and nothing is looked up for it."""
-    return options.shape == "caption_pair" and not options.swap_augment and options.check_images is None

@@ -4,21 +4,16 @@ import contextlib
 import itertools
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from dt2it_ray.errors import StageFailed
 from dt2it_ray.pipeline.t2i_passes import Counts, Draws, T2iOptions, draw_into, known_sides, write_share
+from dt2it_ray.pipeline.t2i_processes import run_each
 from dt2it_ray.pipeline.t2i_rows import Share
 from dt2it_ray.pipeline.t2i_sinks import Container, Places, close_list, json_sink, parquet_sink, turn_rows
 from dt2it_ray.rules.position import first_half, lower_half
-
-Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 
 class ShareToWrite(NamedTuple):
@@ -69,8 +64,7 @@ def convert_to_json(
         for share, end in zip(shares, ends, strict=True)
     ]
     try:
-        with _processes(len(shares)) as run:
-            written = list(run(_write_json, todo))
+        written = run_each(_write_json, todo)
         _join([each.output for each in todo])
         _join([each.dropped for each in todo])
     finally:
@@ -80,23 +74,6 @@ def convert_to_json(
     if container == "json":
         close_list(output)
     return _with_pairs(_sum([each.counts for each in written]), preferred, tied, options)
-
-
-@contextlib.contextmanager
-def _processes(count: int) -> Iterator[Run]:
-    """A `map` over several processes, or over this one if there is only one share."""
-    if count == 1:
-        yield map
-        return
-    # Forked workers start at once: nothing is imported again. No thread of this process holds a lock here.
-    with ProcessPoolExecutor(count, mp_context=get_context("fork")) as pool:
-        try:
-            yield pool.map
-        except BrokenProcessPool:
-            raise StageFailed(
-                "a process died while it converted its share of the file, most likely for want of memory; "
-                "run again with --workers 1"
-            ) from None
 
 
 def _write_json(job: ShareToWrite) -> WrittenShare:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +29,19 @@ def drawer(seed: int, group: str) -> Callable[[bytes], bytes]:
         return digest.digest()[:DRAW_BYTES]
 
     return draw
+
+
+def draws_of(keys: Iterable[bytes], seed: int, group: str) -> bytes:
+    """The draws of many rows by their keys, one after the other: those that `drawer` gives."""
+    start, pack = content_digest("first", seed, group), struct.Struct("<Q").pack
+    copy, digests = start.copy, []
+    add = digests.append
+    for key in keys:
+        digest = copy()
+        digest.update(pack(len(key)) + key)
+        add(digest.digest())
+    whole = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, start.digest_size)
+    return whole[:, :DRAW_BYTES].tobytes()
 
 
 def is_low(draw: bytes) -> bool:
@@ -73,6 +86,5 @@ def assign_first(
     named = keys.to_pylist()
     first = np.zeros(len(named), bool)
     for group, rows in members.items():
-        draw = drawer(seed, group)
-        first[rows] = first_half(b"".join(draw(named[row].encode()) for row in rows))
+        first[rows] = first_half(draws_of((named[row].encode() for row in rows), seed, group))
     return pa.array(first, pa.bool_())
