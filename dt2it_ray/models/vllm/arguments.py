@@ -63,8 +63,8 @@ def on_this_platform(arguments: Mapping[str, Any]) -> dict[str, Any]:
         "dtype": "float32" if arguments["dtype"] == "auto" else arguments["dtype"],
         "enforce_eager": True,
         "kv_cache_memory_bytes": CPU_CACHE_BYTES,
-        # The CPU runner of 0.29 dies of a prompt with a seed that is read in parts: it takes a draw back, and generators
-        # on CPUs cannot ("CPU Generator does not use offset"). So prompts are read whole.
+        # The CPU runner of 0.29 dies of a prompt with a seed that is read in parts: it takes a draw back, which
+        # generators on CPUs cannot ("CPU Generator does not use offset"). So prompts are read whole.
         "enable_chunked_prefill": False,
         "max_num_batched_tokens": max(arguments["max_model_len"], CPU_BATCH_TOKENS),
     }

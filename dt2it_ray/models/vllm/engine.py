@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 from collections.abc import Coroutine, Mapping
+from concurrent import futures
 from typing import Any, TypeVar
 
 from dt2it_ray.errors import StageFailed
@@ -13,6 +14,8 @@ from dt2it_ray.models.vllm.arguments import on_this_platform
 AnswerT = TypeVar("AnswerT")
 DEAD_EXIT_CODE = 70
 """Of a Ray worker whose engine died (EX_SOFTWARE)."""
+LOOK_EVERY_S = 5.0
+"""How often a caller that waits looks whether the engine lives."""
 OWN_DEFAULTS = {
     # vLLM reports to its makers otherwise.
     "VLLM_NO_USAGE_STATS": "1",
@@ -59,8 +62,14 @@ class AsyncEngine:
         if not self._thread.is_alive():
             work.close()
             raise StageFailed("the vLLM engine has been closed")
+        asked = asyncio.run_coroutine_threadsafe(work, self._loop)
+        # vLLM tells requests of its end, but not those that came as it ended: they would wait for ever.
+        while not futures.wait([asked], timeout=LOOK_EVERY_S).done:
+            if self._vllm is not None and self._vllm.errored:
+                asked.cancel()
+                raise _death()
         try:
-            return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+            return asked.result()
         except self._dead_error:
             raise _death() from None
 

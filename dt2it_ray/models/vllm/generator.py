@@ -32,6 +32,9 @@ class VllmGenerator:
     A sample's seed depends on the sampling's seed, the request's key and the sample's number only. What else runs
     beside it may still move the last digits of its probabilities, and so, rarely, a token."""
 
+    calls_at_once = 2
+    """Threads that should ask at the same time, so that the slow end of a batch leaves no GPU idle."""
+
     def __init__(
         self,
         backbone: Backbone,

@@ -1,4 +1,4 @@
-"""A real language model behind the vLLM engine: candidates, judgements held to the rubric's form; vLLM's own loop agrees."""
+"""A real language model behind the vLLM engine: candidates, and judgements held to the rubric's form."""
 
 import json
 from collections.abc import Iterator
