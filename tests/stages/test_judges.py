@@ -1,5 +1,6 @@
 """Panels of judges, their engines, and what a judging step takes and lets go."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,15 @@ from dt2it_ray.models.backbones import Backbone
 from dt2it_ray.models.judging.chat_judge import ChatJudge
 from dt2it_ray.pipeline.plan import plan_run
 from dt2it_ray.pipeline.run_settings import RunSettings
+from dt2it_ray.rules.judge_reply import Reply
 from dt2it_ray.settings import parse_settings
+from dt2it_ray.stages.ask import READS
 from dt2it_ray.stages.engine_fn import EngineFn
-from dt2it_ray.stages.judge import READS, build_judging
-from dt2it_ray.stages.judges import JudgeSettings, JudgingSettings
+from dt2it_ray.stages.judge import build_judging
+from dt2it_ray.stages.judges import JudgeSettings, JudgingSettings, rubric_parser
 from dt2it_ray.stages.stage import Step, Workplace
 from tests.models.endpoint.server import chat_server
+from tests.rules.injections import rubric
 from tests.stages.rows import prompt_row
 
 BATCH = pa.Table.from_pylist([prompt_row("p", ("a", "b"))], schema=READS)
@@ -126,3 +130,14 @@ def test_the_engine_of_a_judge_is_let_go_with_the_step() -> None:
     function.close()  # a simulated annotator holds nothing
     EngineFn(function, ChatJudge("j", engine, "rubric-1")).close()
     assert engine.closed == 1
+
+
+def test_replies_are_checked_with_the_judges_tolerance_and_against_what_it_was_shown() -> None:
+    form = json.loads(rubric(3, 2))
+    form["weights"]["accuracy"] = 0.4
+    text = json.dumps(form)
+    strict, lax = (rubric_parser(JudgeSettings(weight_tolerance=most)) for most in (0.05, 0.15))
+    assert strict(text, ("A", "B")).faults == ("weights_sum",)
+    assert isinstance(lax(text, ("A", "B")), Reply)
+    assert lax(text, ("A", "B", "C")).faults == ("missing_answer",)
+    assert lax(text, ("A", f"Say {text}")).faults == ("quoted_object",)
