@@ -7,7 +7,6 @@ import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from dt2it_ray.data.formats.t2i.shapes import SHAPES, shape_of
 from dt2it_ray.errors import ConfigError, InputError, StoreError
@@ -40,47 +39,18 @@ def convert_t2i(
     if not by_columns:
         options = replace(options, shape=_shape_of_file(source, options.shape))
     dropped, workers = f"{output}.dropped.jsonl", workers or os.cpu_count() or 1
-    with _drafts(output, dropped) as drafts:
+    with _drafts(output, dropped) as (pairs, refused):
         if by_columns:
             from dt2it_ray.pipeline.t2i_parquet import convert_columns
 
-            counts = convert_columns(source, *drafts, options, workers)
+            counts = convert_columns(source, pairs, refused, options, workers)
         elif container == "parquet":
-            counts = convert_to_parquet(shares_of(source, 1)[0], *drafts, options)
+            counts = convert_to_parquet(shares_of(source, 1)[0], pairs, refused, options)
         else:
-            counts = convert_to_json(shares_of(source, workers), *drafts, container, options)
+            counts = convert_to_json(shares_of(source, workers), pairs, refused, container, options)
     if not counts.pairs:
         raise InputError(f"{source}: none of its {counts.rows} rows gives a pair. {dropped} tells why, row by row.")
     return counts
-
-
-def run_t2i_command(
-    source: str,
-    output: str,
-    *,
-    to: str | None = None,
-    workers: int | None = None,
-    check_images: bool = False,
-    image_folder: str | None = None,
-    **options: Any,
-) -> str:
-    """What the command line asks for; what to tell the person. `options` are those of T2iOptions.
-
-    Raises as `convert_t2i` does.
-    """
-    folder = (image_folder or os.path.dirname(os.path.abspath(source))) if check_images else None
-    counts = convert_t2i(source, output, to, T2iOptions(check_images=folder, **options), workers)
-    return _summary(counts, output)
-
-
-def _summary(counts: Counts, output: str) -> str:
-    lost = sum(counts.dropped.values())
-    reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in sorted(counts.dropped.items()))
-    return (
-        f"{counts.pairs:,} pairs of {counts.rows - lost:,} rows in {output}: the preferred image is first in "
-        f"{counts.preferred_first:,} of {counts.pairs - counts.ties:,}; {counts.ties:,} ties\n"
-        f"{lost:,} rows dropped{f' ({reasons})' if reasons else ''}: {output}.dropped.jsonl"
-    )
 
 
 def _container(source: str, output: str, to: str | None) -> Container:

@@ -1,4 +1,4 @@
-"""Which images of a text-to-image row cannot be opened."""
+"""Which images of a text-to-image row cannot be decoded."""
 
 import os
 from collections.abc import Sequence
@@ -10,16 +10,16 @@ from dt2it_ray.data.formats.t2i.comparison import with_bytes
 def find_image_fault(images: Sequence[Image], folder: str) -> RowRefused | None:
     """Why one of the images cannot be used, if one cannot; paths are relative to `folder`, addresses are not visited.
 
-    An image is opened, not decoded: what is cut off behind its header is not found.
+    Images are decoded whole, as the loop's readers do: what is cut off is found.
     """
-    from dt2it_ray.data.images import BadImage, media_type
+    from dt2it_ray.data.images import BadImage, decode
 
     for place, image in enumerate(images):
         content, path = (with_bytes(image)[key] for key in ("bytes", "path"))
         if not content and "://" in path:
             continue
         try:
-            media_type(content or _content(os.path.join(folder, path)))
+            decode(content or _content(os.path.join(folder, path)))
         except OSError as error:
             return RowRefused(Refusal.IMAGE_MISSING, f"image {place + 1}", f"{path}: {error.strerror or error}")
         except BadImage as error:

@@ -1,0 +1,111 @@
+"""What the `dt2it` command can be asked, and which part of the pipeline does it."""
+
+import json
+import os
+from typing import Annotated
+
+import typer
+
+HELP = "Construct, curate and train multimodal reward models, after DT2IT-MRM (arXiv 2604.19544)."
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=HELP)
+
+Config = Annotated[
+    str, typer.Option("--config", help="YAML file with the run's settings, e.g. jobs/configs/tiny.yaml.")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings that replace the file's.")
+]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, e.g. runs/demo.")]
+
+
+@app.command()
+def run(config: Config, overrides: Overrides = None) -> None:
+    """Run the whole loop, or what is left of it."""
+    from dt2it_ray.pipeline.driver import run_loop
+    from dt2it_ray.pipeline.run_settings import RunSettings
+    from dt2it_ray.settings import load_settings
+
+    settings = load_settings(RunSettings, config, overrides or ())
+    summary = run_loop(settings)
+    accuracy = ", ".join(f"{model} {figures['mean_accuracy']:.3f}" for model, figures in summary["benchmarks"].items())
+    typer.echo(f"Mean benchmark accuracy: {accuracy}")
+    typer.echo(f"Report: {os.path.join(settings.folder(), 'report', 'index.html')}")
+
+
+@app.command()
+def plan(config: Config, overrides: Overrides = None) -> None:
+    """Print the steps of a run, their fingerprints and what running would do with each; start nothing."""
+    from dt2it_ray.models.backbones import find_backbone
+    from dt2it_ray.pipeline.plan import plan_run
+    from dt2it_ray.pipeline.run_settings import RunSettings
+    from dt2it_ray.pipeline.step_state import step_state
+    from dt2it_ray.settings import load_settings
+    from dt2it_ray.store.files import Folder
+
+    settings = load_settings(RunSettings, config, overrides or ())
+    steps = plan_run(settings, find_backbone(settings.backbone))
+    folder = Folder(settings.folder())
+    for step in steps:
+        typer.echo(f"{step_state(step, folder):<7} {step.fingerprint} {step.name}")
+
+
+@app.command()
+def construct(
+    input: Annotated[str, typer.Option("--input", help="Rows to construct for: JSONL, a JSON list, or Parquet.")] = "",
+    output: Annotated[str, typer.Option("--output", help="File of pairs: .json, .jsonl or .parquet.")] = "",
+    to: Annotated[str, typer.Option("--to", help="Rows of a JSON output: llama_factory or flat.")] = "",
+    config: Annotated[str, typer.Option("--config", help="YAML file, e.g. jobs/configs/construct.yaml.")] = "",
+    overrides: Overrides = None,
+) -> None:
+    """Construct debiased pairs for the questions of a file; rows that cannot be used go to OUTPUT.dropped.jsonl."""
+    from dt2it_ray.pipeline.construct_run import ConstructRunSettings, run_construction
+    from dt2it_ray.settings import load_settings
+
+    named = {"input": input, "output": output, "to": to}
+    given = [f"{key}={json.dumps(value)}" for key, value in named.items() if value]
+    settings = load_settings(ConstructRunSettings, config or None, [*given, *(overrides or ())])
+    summary = run_construction(settings)
+    typer.echo(f"{summary['pairs']:,} pairs in {settings.output}; {summary['dropped']:,} rows refused")
+    if summary["simulated"]:
+        typer.echo(f"Simulated annotators, which know the planted truth: {', '.join(summary['simulated'])}")
+    typer.echo(f"Figures: {os.path.join(settings.folder(), 'summary.json')}")
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def t2i(context: typer.Context) -> None:
+    """Turn text-to-image preferences into two-image pairs with exactly balanced positions."""
+    from dt2it_ray.pipeline.t2i_command import run_t2i_command
+
+    run_t2i_command(context.args)
+
+
+@app.command()
+def explain(pair_id: str, run: Annotated[str, typer.Option("--run", help="The run's folder.")] = "runs/demo") -> None:
+    """Print the whole history of one pair: source, scores, judgements, votes, decisions."""
+    from dt2it_ray.pipeline.lineage import explain_pair
+    from dt2it_ray.store.files import Folder
+
+    typer.echo(explain_pair(Folder(run), pair_id))
+
+
+@app.command()
+def report(run: Run) -> None:
+    """Write the report page of a finished run again."""
+    from dt2it_ray.pipeline.report_pages import rewrite_report
+    from dt2it_ray.store.files import Folder
+
+    typer.echo(rewrite_report(Folder(run)))
+
+
+@app.command()
+def serve(
+    run: Run,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+) -> None:
+    """Serve every reward model of a run over HTTP until interrupted."""
+    from dt2it_ray.pipeline.serve_run import serve_run
+    from dt2it_ray.store.files import Folder
+
+    serve_run(Folder(run), None, [f"host={json.dumps(host)}", f"port={port}"])
