@@ -99,7 +99,7 @@ JUDGEMENTS = pa.schema(
 )
 """What one judge said of the answers of a prompt. `mode` is `listwise` or `pointwise`, `shown` is 0 for the first order
 and 1 for the second, `order` the answers as shown. `faults` are codes of `Fault`, one for each time that a reply broke
-a rule, refused replies included. An answer without assessment is lost: `evidence` has the refused replies (else null)."""
+a rule, refused ones included. An answer without assessment is lost: `evidence` has the refused replies (else null)."""
 
 RATING = pa.struct([("answer_id", pa.string()), ("values", pa.list_(pa.int64())), ("characters", pa.int64())])
 """One answer as one rater saw it: its values in the order of the attributes, and how long it is."""
