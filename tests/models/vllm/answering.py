@@ -22,10 +22,11 @@ ANSWERS = pa.schema([("id", pa.string()), ("answer", pa.string())])
 
 
 class Answering(Settings):
-    """Which checkpoint answers, and where it is noted that the engine was killed once."""
+    """Which checkpoint answers, and where it is noted which processes opened an engine and that one was killed."""
 
     backbone: Backbone
     killed: str
+    opened: str
 
 
 def ask(vllm: VllmGenerator, *keys: str) -> list[str]:
@@ -40,11 +41,13 @@ def engine_processes() -> list[psutil.Process]:
 
 def build_answering(settings: Answering, place: Workplace) -> BatchFn:
     vllm = VllmGenerator(settings.backbone, SMALL, SHORT)
+    with Path(settings.opened).open("a") as notes:
+        notes.write(f"{os.getpid()}\n")
 
     def answer(batch: pa.Table) -> Outcome:
         keys = batch["id"].to_pylist()
         if not Path(settings.killed).exists():
-            Path(settings.killed).write_text(str(os.getpid()))
+            Path(settings.killed).touch()
             for process in engine_processes():
                 process.kill()
         return Outcome(pa.table({"id": keys, "answer": ask(vllm, *keys)}, schema=ANSWERS))

@@ -3,7 +3,6 @@
 import os
 from pathlib import Path
 
-import psutil
 import pytest
 
 from dt2it_ray.errors import StageFailed
@@ -51,14 +50,15 @@ def test_a_dead_engine_is_an_error_and_a_new_one_answers_as_it_did(tiny: Backbon
 def test_in_ray_a_dead_engine_ends_its_actor_and_no_row_is_lost(
     ray_session: None, tmp_path: Path, tiny: Backbone
 ) -> None:
-    run, rows, killed = Folder(str(tmp_path / "run")), index_step(), tmp_path / "killed"
+    run, rows, opened = Folder(str(tmp_path / "run")), index_step(), tmp_path / "opened"
     run_step(rows, run, reporter())
-    settings = Answering(backbone=tiny, killed=str(killed))
+    settings = Answering(backbone=tiny, killed=str(tmp_path / "killed"), opened=str(opened))
     placement = Placement(engine="ray", batch_rows=128)
     step = Step(name="answer", stage=ANSWER, settings=settings, inputs={"rows": rows}, placement=placement)
     manifest = run_step(step, run, reporter())
     assert (manifest.counts.rows_out, manifest.counts.dropped) == (1000, 0)
-    assert not psutil.pid_exists(int(killed.read_text()))
+    processes = opened.read_text().split()
+    assert len(processes) == len(set(processes)) == 2
 
 
 def test_a_process_is_replaced_by_ray_only_if_a_raylet_started_it(monkeypatch: pytest.MonkeyPatch) -> None:
