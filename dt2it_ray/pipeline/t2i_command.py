@@ -33,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
         "dt2it t2i",
         description="Turn text-to-image preferences into two-image pairs with exactly balanced positions.",
         epilog="Exit codes: 0 done, 1 no usable row or a file cannot be read or written, 2 bad usage, 130 interrupted.",
+        allow_abbrev=False,
     )
     parser.add_argument("--input", required=True, help="rows in JSONL, a JSON list or Parquet, by the file's ending")
     parser.add_argument("--output", required=True, help="pairs; refused rows go to OUTPUT.dropped.jsonl")

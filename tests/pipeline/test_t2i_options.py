@@ -98,15 +98,17 @@ def test_refused_rows_of_parquet_keep_all_columns(tmp_path: Path) -> None:
     assert read_dropped(tmp_path / "out.json") == dropped
 
 
-def test_images_that_cannot_be_opened_are_found_when_asked(tmp_path: Path) -> None:
+def test_images_that_cannot_be_decoded_are_found_when_asked(tmp_path: Path) -> None:
     (tmp_path / "0-a.jpg").write_bytes(png(1))
     (tmp_path / "0-b.jpg").write_bytes(png(2))
     (tmp_path / "1-a.jpg").write_bytes(b"no image")
-    rows = [*PAIRS[:3], {**caption_pair(9), "images": ["https://host/a.jpg", "https://host/b.jpg"]}]
-    assert len(convert(tmp_path, rows)) == 4
+    (tmp_path / "3-a.jpg").write_bytes(png(3)[:-30])
+    rows = [*PAIRS[:4], {**caption_pair(9), "images": ["https://host/a.jpg", "https://host/b.jpg"]}]
+    assert len(convert(tmp_path, rows)) == 5
     assert len(convert(tmp_path, rows, check_images=str(tmp_path))) == 2
     dropped = read_dropped(tmp_path / "out.json")
-    assert [(row["row"], row["reason"]) for row in dropped] == [(2, "image_undecodable"), (3, "image_missing")]
+    reasons = {2: "image_undecodable", 3: "image_missing", 4: "image_undecodable"}
+    assert {row["row"]: row["reason"] for row in dropped} == reasons
 
 
 def test_a_shape_can_be_forced(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dt2it_ray.data.ids import content_id
-from dt2it_ray.rules.position import DRAW_BYTES, drawer, first_half
+from dt2it_ray.rules.position import DRAW_BYTES, drawer, draws_of, first_half
 
 
 def as_draws(numbers: list[int]) -> bytes:
@@ -16,6 +16,11 @@ def test_a_draw_is_the_beginning_of_a_content_hash() -> None:
     draw = drawer(7, "group")
     for key in ("", "a", "一"):
         assert draw(key.encode()).hex() == content_id("first", 7, "group", key)[: 2 * DRAW_BYTES]
+
+
+@given(st.lists(st.binary(max_size=300), max_size=9), st.integers(0, 9))
+def test_many_keys_are_drawn_for_as_one_by_one(keys: list[bytes], seed: int) -> None:
+    assert draws_of(iter(keys), seed, "t2i") == b"".join(map(drawer(seed, "t2i"), keys))
 
 
 @given(st.lists(st.integers(0, 5) | st.integers(0, 2**64 - 1), max_size=30))
