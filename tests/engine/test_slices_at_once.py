@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from dt2it_ray.engine.part_work import MapWork
-from dt2it_ray.engine.ray_map import _Worker
+from dt2it_ray.engine.ray_map import MOST_TASKS, _Worker, plan_of
 from dt2it_ray.pipeline.run_step import run_step
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.stage import MapStage, Outcome, Workplace
@@ -48,6 +48,17 @@ def rows(tmp_path: Path) -> Folder:
     run, step = Folder(str(tmp_path)), index_step()
     run_step(step, run, reporter())
     return run.child(f"index/{step.fingerprint}")
+
+
+def test_slices_are_sent_one_by_one_while_they_are_few_and_never_in_more_blocks_than_the_driver_can_hold() -> None:
+    few = plan_of({"a": 600, "b": 0})
+    assert [block.to_pylist() for block in few] == [
+        [{"part": part, "slice_index": index}] for part, index in [("a", 0), ("a", 1), ("a", 2), ("b", 0)]
+    ]
+    many = plan_of({f"{part:05d}": 2048 for part in range(500)})
+    assert len(many) <= MOST_TASKS
+    rows = [row for block in many for row in block.to_pylist()]
+    assert rows == [{"part": f"{part:05d}", "slice_index": index} for part in range(500) for index in range(8)]
 
 
 @pytest.mark.parametrize("stands", [1, 3])
