@@ -31,6 +31,8 @@ RECEIPTS = pa.schema(
         ("metrics", pa.string()),
     ]
 )
+DEATHS_OF_A_TASK = 3
+"""How often slices are tried again whose actor died, before the step fails."""
 SLICES_AT_ONCE = 3
 """Slices that each actor has: while the rows of one are in the model, others are read, stored, or on their way from
 the driver. More would lie with one actor while another has nothing left."""
@@ -112,6 +114,8 @@ def _slices(work: MapWork, todo: Todo, placement: Placement) -> Any:
         compute=pool,
         num_cpus=placement.cpus if not placement.gpus else None,
         num_gpus=placement.gpus or None,
+        # Ray starts a dead actor again without end, and would for ever if it is a batch that kills it.
+        ray_remote_args_fn=lambda: {"max_task_retries": DEATHS_OF_A_TASK},
     )
 
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from dt2it_ray.engine.ray_map import DEATHS_OF_A_TASK
 from dt2it_ray.errors import Dt2itError, StageFailed
 from dt2it_ray.pipeline.run_step import run_step
 from dt2it_ray.store.files import Folder
@@ -31,6 +32,14 @@ def test_a_killed_actor_costs_nothing(ray_session: None, tmp_path: Path) -> None
     assert died.exists()
     calm, rough = double_step(rows, "ray", died=str(died)), double_step(rows, "ray", die_at=650, died=str(died))
     assert files(undisturbed, calm) == files(killed, rough)
+
+
+def test_a_row_that_kills_every_actor_ends_the_step(ray_session: None, tmp_path: Path) -> None:
+    run, rows, deaths = Folder(str(tmp_path / "run")), index_step(), tmp_path / "deaths"
+    run_step(rows, run, reporter())
+    with pytest.raises(StageFailed, match="step double"):
+        run_step(double_step(rows, "ray", die_at=650, died=str(deaths), dies_again=True), run, reporter())
+    assert len(deaths.read_text().splitlines()) == 1 + DEATHS_OF_A_TASK
 
 
 def test_a_failing_row_is_named_through_ray(ray_session: None, tmp_path: Path) -> None:

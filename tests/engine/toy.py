@@ -33,6 +33,7 @@ class Doubling(Settings):
     raise_at: int = -1
     die_at: int = -1
     died: str = ""
+    dies_again: bool = False
     lose: bool = False
     unbuildable: bool = False
 
@@ -65,8 +66,9 @@ def build_doubling(settings: Doubling, place: Workplace):
         numbers = batch["n"].to_pylist()
         if settings.raise_at in numbers:
             raise ValueError(f"cannot stand {settings.raise_at}")
-        if settings.die_at in numbers and not Path(settings.died).exists():
-            Path(settings.died).write_text("once")
+        if settings.die_at in numbers and (settings.dies_again or not Path(settings.died).exists()):
+            with Path(settings.died).open("a") as told:
+                told.write("died\n")
             os.kill(os.getpid(), signal.SIGKILL)
         low = [Dropped(DropReason.FIELD_INVALID, "too low").row(f"{n:06d}") for n in numbers if n < settings.drop_below]
         kept = batch.filter(pc.greater_equal(batch["n"], settings.drop_below)).slice(int(settings.lose))
