@@ -90,6 +90,8 @@ def _slices(work: MapWork, todo: Todo, placement: Placement) -> Any:
     # That progress is not shown by Ray, and that a step has fewer slices than actors, is no reason to warn.
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message="The minimum number of concurrent actors", module="ray")
+    # Ray 2.60 has no other way to say how often a task is tried again.
+    warnings.filterwarnings("ignore", message="`ray_remote_args_fn` is deprecated")
     context = DataContext.get_current()
     context.enable_progress_bars = False
     # Waiting for an autoscaled or spot node is no lack of progress.
