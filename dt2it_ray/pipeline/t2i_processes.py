@@ -19,10 +19,13 @@ def run_each(function: Callable[[Job], Done], jobs: Sequence[Job]) -> list[Done]
     if not others:
         return [function(here)]
     # A small file shall not wait for these imports.
+    import gc
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
+    # What is loaded stays to the end: no collection shall look through it and so copy its pages into the workers.
+    gc.freeze()
     # Forked workers start at once: nothing is imported again. No thread of this process holds a lock here.
     with ProcessPoolExecutor(len(others), mp_context=get_context("fork")) as pool:
         try:
