@@ -79,6 +79,7 @@ def _refuse_too_many_dropped(step: Step, run: Folder, counts: Counts) -> None:
     if counts.rows_in and faults > limit * counts.rows_in:
         raise StageFailed(
             f"step {step.name} dropped {counts.dropped} of {counts.rows_in} rows ({dict(counts.reasons)}), more than "
-            f"max_dropped={limit}. The refused rows are in {data_folder(run, step).path(DROPPED)}. Mend them, or "
-            "raise max_dropped and run again: nothing is made twice."
+            f"max_dropped={limit}. The refused rows are in {data_folder(run, step).path(DROPPED)}. Mend what is "
+            f"wrong and delete {data_folder(run, step).uri} to have it made anew, or raise max_dropped and run again: "
+            "then nothing is made twice."
         )

@@ -27,9 +27,9 @@ class OutsideFile(Settings):
 
 
 class ImageRoot(Settings):
-    """Where images lie that rows name by path."""
+    """Where images lie that rows name by path. It counts: another folder has other images under the same names."""
 
-    folder: str = Field(exclude=True)
+    folder: str
 
 
 def load_prompts(folders: Mapping[str, Folder], settings: OutsideFile) -> Iterator[Outcome]:

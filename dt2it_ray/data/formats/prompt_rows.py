@@ -58,10 +58,21 @@ def _row(source: str, record: Record, seen: set[str]) -> dict[str, Any]:
     if not isinstance(fields, Mapping):
         raise RowRefused(DropReason.FIELD_INVALID, "whole row", "not a JSON object")
     own = set(PROMPTS.names) <= set(fields)
-    row = {name: fields[name] for name in PROMPTS.names} if own else _prompt(source, _asked(fields))
+    row = _own_row(fields) if own else _prompt(source, _asked(fields))
     if row["prompt_id"] in seen:
         raise RowRefused(DropReason.PROMPT_REPEATED, "whole row", "an earlier row has this question about these images")
     seen.add(row["prompt_id"])
+    return row
+
+
+def _own_row(fields: Mapping[str, Any]) -> dict[str, Any]:
+    row = {name: fields[name] for name in PROMPTS.names}
+    text_of(fields, "prompt_id")
+    try:
+        pa.Table.from_pylist([row], schema=PROMPTS)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        problem = f"not of the columns' types: {str(error).splitlines()[0]}"
+        raise RowRefused(DropReason.FIELD_INVALID, "whole row", problem) from None
     return row
 
 
@@ -87,7 +98,8 @@ def _asked_sharegpt(fields: Mapping[str, Any]) -> AskedRow:
     if not isinstance(turns, list) or len(turns) != 1 or not isinstance(turns[0], Mapping):
         raise RowRefused(DropReason.FIELD_INVALID, "field conversations", "not a list of one human turn")
     text = text_of(turns[0], "value")
-    images = [_image(image, "images") for image in fields.get("images") or ()]
+    named = fields.get("images") or []
+    images = [_image(image, "images") for image in (named if isinstance(named, list) else [named])]
     if text.count(PLACEHOLDER) != len(images):
         problem = f"{text.count(PLACEHOLDER)} {PLACEHOLDER} for {len(images)} images"
         raise RowRefused(DropReason.FIELD_INVALID, "field conversations", problem)
@@ -111,11 +123,14 @@ def _labelled(fields: Mapping[str, Any], chosen: str, rejected: str) -> tuple[st
 
 
 def _image(image: Any, field: str) -> dict[str, Any]:
-    if isinstance(image, Mapping) and (image.get("bytes") or image.get("path")):
-        return {"bytes": image.get("bytes"), "path": image.get("path")}
-    if isinstance(image, str) and image:
-        return {"bytes": None, "path": image}
-    raise RowRefused(DropReason.IMAGE_MISSING, f"field {field}", f"{ascii(image)[:60]} is no image and no path of one")
+    """The image by its bytes where the row holds them: the name that comes with them need not be that of a file."""
+    held, path = (image.get("bytes"), image.get("path")) if isinstance(image, Mapping) else (None, image)
+    if held and isinstance(held, bytes):
+        return {"bytes": held, "path": None}
+    if not path or held:
+        problem = f"{ascii(image)[:60]} is no image and no path of one"
+        raise RowRefused(DropReason.IMAGE_MISSING, f"field {field}", problem)
+    return {"bytes": None, "path": checked_text(path, field)}
 
 
 def _prompt(source: str, asked: AskedRow) -> dict[str, Any]:

@@ -59,6 +59,11 @@ def test_a_question_without_images_is_a_prompt_too() -> None:
     assert row["images"] == []
 
 
+def test_bytes_count_and_the_name_beside_them_does_not() -> None:
+    [[row], []] = read({"question": "Why?", "image": {"bytes": b"PNG", "path": "image.png"}})
+    assert row["images"] == [{"bytes": b"PNG", "path": None}]
+
+
 def test_own_rows_keep_their_planted_truth() -> None:
     own = dict.fromkeys(PROMPTS.names) | {"prompt_id": "p", "question": "?", "scene": "{}"}
     [[row], []] = read(own)
@@ -82,6 +87,14 @@ def test_of_equal_prompts_the_first_stays(batch_rows: int) -> None:
         (without(FLAT, "rejected"), "field_invalid", "field rejected: missing"),
         (FLAT | {"rejected": "A cat."}, "answers_equal", "same text"),
         (FLAT | {"image_path": {"bytes": None}}, "image_missing", "field image_path"),
+        (FLAT | {"image_path": 5}, "field_invalid", "field image_path"),
+        (without(FLAT, "image_path") | {"images": 5}, "field_invalid", "field images"),
+        (FLAT | {"image_path": {"path": 5}}, "field_invalid", "field image_path"),
+        (FLAT | {"image_path": {"bytes": "abc", "path": "a.png"}}, "image_missing", "field image_path"),
+        (FLAT | {"image_path": "\ud800.png"}, "field_invalid", "field image_path"),
+        (SHAREGPT | {"images": 5}, "field_invalid", "field images"),
+        (dict.fromkeys(PROMPTS.names, 5), "field_invalid", "field prompt_id"),
+        (dict.fromkeys(PROMPTS.names, 5) | {"prompt_id": "p"}, "field_invalid", "whole row"),
         (SHAREGPT | {"images": []}, "field_invalid", "1 <image> for 0 images"),
         (SHAREGPT | {"conversations": []}, "field_invalid", "field conversations"),
         (SHAREGPT | {"chosen": "A cat."}, "field_invalid", "field chosen"),

@@ -53,12 +53,25 @@ def test_an_empty_list_has_no_records(tmp_path: Path) -> None:
 
 def test_a_line_that_is_no_json_stays_a_record(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_bytes(b'{"a": 1}\n\n{"a": \n\xff\xfe\n')
-    assert fields_of(tmp_path, "rows.jsonl") == [{"a": 1}, '{"a": \n', "\ufffd\ufffd\n"]
+    assert fields_of(tmp_path, "rows.jsonl") == [{"a": 1}, '{"a": \n', "\\xff\\xfe\n"]
+
+
+def test_records_of_lines_are_numbered_by_line_and_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_bytes(b'\xef\xbb\xbf{"a": 1}\n\n{"a": 2}\n')
+    read = [(record.number, record.fields) for record in read_records(Folder(str(tmp_path)), "rows.jsonl")]
+    assert read == [(1, {"a": 1}), (3, {"a": 2})]
+
+
+def test_a_line_nested_too_deep_stays_a_record(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text("[" * 100_000 + "\n", encoding="utf-8")
+    assert len(fields_of(tmp_path, "rows.jsonl")) == 1
 
 
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
+        ("rows.json", b'[{"a": 1}][{"a": 2}]', "goes on behind its list of 1 records"),
+        ("rows.json", b'[{"a": 1}, ' + b"[" * 100_000 + b"]", "behind record 1"),
         ("rows.json", b'[{"a": 1}, {"a": ', "behind record 1"),
         ("rows.json", b'[{"a": 1}, oops]', "behind record 1"),
         ("rows.json", b'{"a": 1}', "no JSON list"),
