@@ -54,7 +54,8 @@ def plan(config: Config, overrides: Overrides = None) -> None:
 def construct(
     input: Annotated[str, typer.Option("--input", help="Rows to construct for: JSONL, a JSON list, or Parquet.")] = "",
     output: Annotated[str, typer.Option("--output", help="File of pairs: .json, .jsonl or .parquet.")] = "",
-    to: Annotated[str, typer.Option("--to", help="Rows of a JSON output: llama_factory or flat.")] = "",
+    to: Annotated[str, typer.Option("--to", help="Rows of a JSON output: llama_factory, trl or flat.")] = "",
+    image_root: Annotated[str, typer.Option(help="Folder of images named by path; else the input's.")] = "",
     config: Annotated[str, typer.Option("--config", help="YAML file, e.g. jobs/configs/construct.yaml.")] = "",
     overrides: Overrides = None,
 ) -> None:
@@ -62,7 +63,7 @@ def construct(
     from dt2it_ray.pipeline.construct_run import ConstructRunSettings, run_construction
     from dt2it_ray.settings import load_settings
 
-    named = {"input": input, "output": output, "to": to}
+    named = {"input": input, "output": output, "to": to, "image_root": image_root}
     given = [f"{key}={json.dumps(value)}" for key, value in named.items() if value]
     settings = load_settings(ConstructRunSettings, config or None, [*given, *(overrides or ())])
     summary = run_construction(settings)

@@ -52,8 +52,8 @@ class ConstructRunSettings(PlacedSettings):
     """Also rate the candidates on five attributes, and write training sets to OUTPUT.sets. None: they are not rated."""
 
     @model_validator(mode="after")
-    def _names_its_source(self) -> "ConstructRunSettings":
-        check_output(self.output)
+    def _can_write_its_output(self) -> "ConstructRunSettings":
+        check_output(self.input, self.output)
         return self
 
 
@@ -93,10 +93,10 @@ def run_construction(settings: ConstructRunSettings) -> dict[str, Any]:
     with run.held(LOCK_FILE):
         driven = drive(steps, run, settings, settings.max_concurrent_steps)
         manifests = driven.manifests
+        written = write_preferences(run, manifests[OUTPUT_STEP], settings.output, settings.to)
         summary: dict[str, Any] = {
-            "pairs": manifests[OUTPUT_STEP].counts.rows_out,
-            "written": write_preferences(run, manifests[OUTPUT_STEP], settings.output, settings.to),
-            "dropped": write_dropped(run, manifests, settings.output),
+            "pairs": written.rows,
+            "dropped": write_dropped(run, manifests, settings.output, written.refused),
             "wall_s": round(driven.wall_s, 1),
             "peak_rss_mib": round(driven.peak_mib),
             "simulated": _simulated_judges(settings),

@@ -1,16 +1,21 @@
 """How constructed preferences leave a run: one file in a format that trainers read, written in a stream."""
 
+import itertools
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.formats.preference_rows import PREFERENCE_ROWS
-from dt2it_ray.data.formats.training_rows import ImageNames
+from dt2it_ray.data.formats.training_rows import PLACEHOLDER, ImageNames
 from dt2it_ray.data.preferences import PREFERENCES
+from dt2it_ray.data.schema import DropReason
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Manifest
@@ -19,15 +24,24 @@ from dt2it_ray.store.parts import DROPPED
 SUFFIXES = {".json", ".jsonl", ".parquet"}
 
 
-def check_output(output: str) -> None:
-    """Raises ConfigError unless the output's name says what kind of file it shall be."""
+def check_output(source: str, output: str) -> None:
+    """Raises ConfigError unless the output's name says its kind, and neither it nor the refused rows are the input."""
+    if {os.path.realpath(output), os.path.realpath(dropped_name(output))} & {os.path.realpath(source)}:
+        raise ConfigError(f"output={output}: writing it would destroy input={source}; give it another name")
     if PurePosixPath(output).suffix not in SUFFIXES:
         raise ConfigError(f"output={output}: its name must end in one of {', '.join(sorted(SUFFIXES))}")
 
 
-def write_preferences(run: Folder, made: Manifest, output: str, to: str) -> int:
-    """Write all preferences of a finished step as one file; returns how many. Those that the format cannot hold, as
-    LLaMA-Factory cannot a text with its image placeholder, are left out of the file; they stay in the run.
+@dataclass
+class Written:
+    """How many rows a file got, and those that its format cannot hold, as refused rows."""
+
+    rows: int = 0
+    refused: list[dict[str, str]] = field(default_factory=list)
+
+
+def write_preferences(run: Folder, made: Manifest, output: str, to: str) -> Written:
+    """Write all preferences of a finished step as one file.
 
     Parquet keeps the columns of PREFERENCES; `.json` is a list and `.jsonl` one row per line of the format `to`. Images
     that have no file of their own are written to a folder beside the output.
@@ -39,18 +53,33 @@ def write_preferences(run: Folder, made: Manifest, output: str, to: str) -> int:
     folder = Folder(str(path.parent))
     tables = (made.data(run).read_table(file.name) for file in made.files)
     if path.suffix == ".parquet":
-        return _write_parquet(tables, folder, path.name)
-    names = ImageNames(folder, f"{path.stem}_images")
-    rows = (
-        PREFERENCE_ROWS[to](row, [names.name_of(image) for image in row["images"]])
-        for table in tables
-        for row in table.to_pylist()
-    )
-    return _write_json((row for row in rows if row is not None), folder, path.name, as_list=path.suffix == ".json")
+        return Written(_write_parquet(tables, folder, path.name))
+    names, written = ImageNames(folder, f"{path.stem}_images"), Written()
+    preferences = (row for table in tables for row in table.to_pylist())
+    rows = _rows_held(preferences, names, to, written)
+    written.rows = _write_json(rows, folder, path.name, as_list=path.suffix == ".json")
+    return written
 
 
-def write_dropped(run: Folder, manifests: Mapping[str, Manifest], output: str) -> int:
-    """Write every row that a step of the run refused, one line of JSON each, with its step; returns how many."""
+def _rows_held(
+    preferences: Iterator[Mapping[str, Any]], names: ImageNames, to: str, written: Written
+) -> Iterator[Mapping[str, Any]]:
+    for preference in preferences:
+        row = PREFERENCE_ROWS[to](preference, [names.name_of(image) for image in preference["images"]])
+        if row is not None:
+            yield row
+            continue
+        trouble = Dropped(DropReason.FIELD_INVALID, f"{to} cannot hold a text with its mark {PLACEHOLDER}")
+        evidence = {name: preference[name] for name in ("question", "chosen", "rejected")}
+        refused = replace(trouble, evidence=json.dumps(evidence, ensure_ascii=False))
+        written.refused.append({"step": "output", **refused.row(preference["pair_id"])})
+
+
+def write_dropped(
+    run: Folder, manifests: Mapping[str, Manifest], output: str, more: Sequence[Mapping[str, str]] = ()
+) -> int:
+    """Write every row that a step of the run refused, and `more`, one line of JSON each, with its step; returns how
+    many."""
     path = PurePosixPath(output)
     refused = (
         {"step": name, **row}
@@ -58,7 +87,13 @@ def write_dropped(run: Folder, manifests: Mapping[str, Manifest], output: str) -
         for file in manifest.dropped
         for row in manifest.data(run).read_table(file.name).to_pylist()
     )
-    return _write_json(refused, Folder(str(path.parent)), f"{path.name}.{DROPPED}.jsonl", as_list=False)
+    rows = itertools.chain(refused, more)
+    return _write_json(rows, Folder(str(path.parent)), dropped_name(path.name), as_list=False)
+
+
+def dropped_name(output: str) -> str:
+    """The file of refused rows beside an output."""
+    return f"{output}.{DROPPED}.jsonl"
 
 
 def _write_parquet(tables: Iterator[pa.Table], folder: Folder, name: str) -> int:

@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from dt2it_ray.data.attributes import ATTRIBUTES
-from dt2it_ray.errors import ConfigError, InputError
+from dt2it_ray.errors import ConfigError, InputError, StageFailed
 from dt2it_ray.pipeline.construct_run import ConstructRunSettings, plan_construct, run_construction
+from dt2it_ray.stages.stage import Placement
 from tests.models.endpoint.server import ChatServer, chat_server
 from tests.stages.rows import form, png
 
@@ -130,6 +131,31 @@ def test_rated_candidates_become_training_sets_beside_the_pairs(tmp_path: Path, 
     rows = [json.loads(line) for line in (tmp_path / "out.json.sets" / "dpo.trl.jsonl").read_text().splitlines()]
     assert len(rows) == told["dpo.trl.jsonl"] == 3
     assert all(row["margin"] >= 2 and row["images"] == ["images/a.png"] for row in rows)
+
+
+def test_a_pair_that_the_format_cannot_hold_is_refused_with_its_texts(tmp_path: Path, server: ChatServer) -> None:
+    (tmp_path / "asked.jsonl").write_text(json.dumps({"question": "What is <image> for?"}), encoding="utf-8")
+    summary = run_construction(settings(tmp_path, server, input=str(tmp_path / "asked.jsonl")))
+    refused = [json.loads(line) for line in (tmp_path / "out.json.dropped.jsonl").read_text().splitlines()]
+    assert json.loads((tmp_path / "out.json").read_text()) == []
+    assert (summary["pairs"], summary["dropped"]) == (0, len(refused))
+    assert all(row["step"] == "output" and "What is <image> for?" in row["evidence"] for row in refused)
+    assert refused
+
+
+@pytest.mark.parametrize("name", ["out.json", "out.json.dropped.jsonl"])
+def test_an_output_that_would_destroy_its_input_is_refused(tmp_path: Path, server: ChatServer, name: str) -> None:
+    with pytest.raises(ConfigError, match="would destroy input"):
+        settings(tmp_path, server, input=str(tmp_path / name))
+
+
+def test_images_in_another_folder_are_read_anew(tmp_path: Path, server: ChatServer) -> None:
+    asked = settings(tmp_path, server, input=write_questions(tmp_path), image_root=str(tmp_path / "wrong"))
+    with pytest.raises(StageFailed, match="image_missing"):
+        run_construction(asked)
+    loose = {"default": Placement(max_dropped=0.5)}
+    right = asked.model_copy(update={"image_root": str(tmp_path), "placement": loose})
+    assert run_construction(right)["pairs"] > 0
 
 
 @pytest.mark.parametrize(
