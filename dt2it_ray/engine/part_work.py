@@ -4,7 +4,8 @@ import dataclasses
 import functools
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 from dt2it_ray.data.dropped import dropped_table
 from dt2it_ray.errors import Dt2itError, StageFailed
 from dt2it_ray.settings import Settings
+from dt2it_ray.stages.engine_fn import EngineFn
 from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Workplace
 from dt2it_ray.store.files import Folder
 from dt2it_ray.store.parts import Receipt, sum_metrics, write_piece
@@ -81,11 +83,23 @@ def close_function(work: MapWork, function: BatchFn) -> None:
         logging.getLogger(__name__).exception("step %s: its engine could not be closed", work.step)
 
 
-def run_slice(work: MapWork, function: BatchFn, part: str, slice_index: int, rows: pa.Table, skipped: int) -> Receipt:
-    """Run the stage on a slice in batches and store the piece. Trouble comes back inside the receipt."""
+def run_slice(
+    work: MapWork,
+    function: BatchFn,
+    part: str,
+    slice_index: int,
+    rows: pa.Table,
+    skipped: int,
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Receipt:
+    """Run the stage on a slice in batches, each within a `turn`, and store the piece. Trouble comes back inside the
+    receipt."""
     receipt = Receipt(part, slice_index, rows.num_rows, skipped)
     try:
-        outcomes = [call_stage(work, function, batch) for batch in _batches(rows, work.batch_rows)]
+        outcomes = []
+        for batch in _batches(rows, work.batch_rows):
+            with turn():
+                outcomes.append(call_stage(work, function, batch))
         written = pa.concat_tables([work.stage.writes.empty_table(), *(outcome.rows for outcome in outcomes)])
         dropped = pa.concat_tables([dropped_table(), *(outcome.dropped for outcome in outcomes)])
         metrics = sum_metrics(outcome.metrics for outcome in outcomes)
@@ -99,8 +113,8 @@ def call_stage(work: MapWork, function: BatchFn, batch: pa.Table) -> Outcome:
     """One call of a stage's function, with its promises checked.
 
     Raises:
-        StageFailed: the function raised (the first row that makes it raise is named), wrote other columns than
-            declared, lost a row, or told a metric that is no number.
+        StageFailed: the function raised (the first row that makes it raise is named, or the batch if it has engines),
+            wrote other columns than declared, lost a row, or told a metric that is no number.
     """
     try:
         outcome = function(batch)
@@ -143,7 +157,8 @@ def _check_metrics(work: MapWork, outcome: Outcome) -> None:
 def _culprit(function: BatchFn, batch: pa.Table, error: Exception) -> str:
     """The message for a failed batch: names the first single row on which the function raises too."""
     key = batch.schema.names[0]
-    for index in range(batch.num_rows):
+    # An engine is not asked again, and paid again, for a row that is only to be named.
+    for index in range(0 if isinstance(function, EngineFn) else batch.num_rows):
         try:
             function(batch.slice(index, 1))
         except Exception as single:  # noqa: BLE001 - searching for the row that raises

@@ -7,6 +7,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -18,7 +19,7 @@ from ray.data import ActorPoolStrategy, DataContext
 from dt2it_ray.engine.local import Todo, raise_failure, slices_of
 from dt2it_ray.engine.part_work import MapWork, build_function, close_function, read_slice, run_slice
 from dt2it_ray.errors import Dt2itError, StageFailed
-from dt2it_ray.stages.stage import BatchFn, Outcome, Placement
+from dt2it_ray.stages.stage import BatchFn, Placement
 from dt2it_ray.store.parts import Receipt, Seal, seal_part
 
 RECEIPTS = pa.schema(
@@ -155,15 +156,23 @@ class _Worker:
             rows, skipped = read_slice(self._work, part, index)
         except Dt2itError as error:
             return _as_row(Receipt(part, index, 0, 0, str(error)))
-        receipt = run_slice(self._work, self._in_turn, part, index, rows, skipped)
-        # The step fails: what still waits here is not worth its time, or its price.
+        assert self._function is not None
+        receipt = run_slice(self._work, self._function, part, index, rows, skipped, self._turn)
         self._trouble = self._trouble or receipt.failure
         return _as_row(receipt)
 
-    def _in_turn(self, batch: pa.Table) -> Outcome:
-        assert self._function is not None
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
         with self._calls:
-            return self._function(batch)
+            if self._trouble:
+                # The step fails: what still waits here is not worth its time, or its price.
+                raise StageFailed(self._trouble)
+            try:
+                yield
+            except Dt2itError as error:
+                # Before the next in turn is let in.
+                self._trouble = str(error)
+                raise
 
 
 def _as_row(receipt: Receipt) -> pa.Table:

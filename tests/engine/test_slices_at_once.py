@@ -12,6 +12,7 @@ from dt2it_ray.engine.part_work import MapWork
 from dt2it_ray.engine.ray_map import MOST_TASKS, _Worker, plan_of
 from dt2it_ray.pipeline.run_step import run_step
 from dt2it_ray.settings import Settings
+from dt2it_ray.stages.engine_fn import EngineFn
 from dt2it_ray.stages.stage import MapStage, Outcome, Workplace
 from dt2it_ray.store.files import Folder
 from tests.engine.toy import DOUBLES, NUMBERS, index_step, reporter
@@ -75,3 +76,25 @@ def test_no_more_threads_ask_an_engine_than_it_stands(rows: Folder, tmp_path: Pa
     assert sum(receipt["rows_in"] for receipt in receipts) == 900
     assert {receipt["failure"] for receipt in receipts} == {""}
     assert function.most_inside == stands
+
+
+def test_after_a_failure_no_slice_that_waits_asks_the_engine(rows: Folder, tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def fail(batch: pa.Table) -> Outcome:
+        asked.append(batch.num_rows)
+        time.sleep(0.2)  # the others come to wait meanwhile
+        raise ValueError("out of order")
+
+    function = EngineFn(fail)
+    stage = MapStage(name="gate", version=1, reads=NUMBERS, writes=DOUBLES, build=lambda settings, place: function)
+    output = Folder(str(tmp_path / "gate"))
+    work = MapWork("gate", stage, Gate(stands=1), Workplace(), rows, ("id", "n"), (), output, batch_rows=16)
+    worker = _Worker(work)
+    plans = [pa.table({"part": [part], "slice_index": [index]}) for part, index in SLICES]
+    with ThreadPoolExecutor(3) as threads:
+        failures = {receipt["failure"][0].as_py() for receipt in threads.map(worker, plans)}
+    assert asked == [16]  # once: neither by those who wait, nor row by row to find the culprit
+    (failure,) = failures
+    assert failure.startswith("step gate: a batch of 16 rows from id=")
+    assert failure.endswith("ValueError: out of order")
