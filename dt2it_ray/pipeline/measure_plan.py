@@ -25,7 +25,8 @@ def plan_measures(
     """Add the steps that measure judges and style; with `raw` pairs, style is probed in both to be compared."""
     features = add("construct/style", style.STYLE, NoSettings(), {"rows": made.candidates})
     judged = {f"judgements/{name}": step for name, step in made.judgements.items()}
-    known = settings.reliability.model_copy(update={"models": _models(made)})
+    models = {**_models(made), **settings.reliability.models}
+    known = settings.reliability.model_copy(update={"models": models})
     add("construct/reliability", reliability.RELIABLE, known, {"rows": rows, "answers": features, **judged})
     probed: dict[str, Step] = {"pairs/constructed": made.pairs, "features/constructed": features}
     if raw:
@@ -42,6 +43,10 @@ def labels_of(add: AddStep, name: str, rows: Step) -> Labelled:
 
 
 def _models(made: Constructed) -> dict[str, str]:
-    """The model behind each judge that has one, for self-preference."""
-    judges = (step.settings.judge for step in made.judgements.values() if isinstance(step.settings, JudgingSettings))
-    return {judge.name: model_name(judge.engine) for judge in judges if judge.engine is not None}
+    """The model behind each judge that has one, by mode and name, for self-preference."""
+    judges = {
+        name: step.settings.judge
+        for name, step in made.judgements.items()
+        if isinstance(step.settings, JudgingSettings)
+    }
+    return {name: model_name(judge.engine) for name, judge in judges.items() if judge.engine is not None}

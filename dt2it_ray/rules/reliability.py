@@ -44,8 +44,8 @@ def measure_reliability(
 ) -> pa.Table:
     """RELIABILITY of a table of JUDGEMENTS, over all prompts (`source` empty) and by source, sorted by `figure_id`.
 
-    `answers` has answer_id, characters and origin, `sources` prompt_id and source; `models` says which model a judge
-    is. docs/reliability.md defines each figure.
+    `answers` has answer_id, characters and origin, `sources` prompt_id and source; `models` says by mode and judge
+    (`listwise/annotator-0`) which model a judge is. docs/reliability.md defines each figure.
 
     Raises:
         StageFailed: a judged answer or prompt is missing from `answers` or `sources`.
@@ -100,7 +100,7 @@ def _longer_wins(rater: Rater, answers: Answers) -> Sample:
 
 
 def _self_preference(rater: Rater, answers: Answers, models: Mapping[str, str]) -> Sample:
-    compared, model = rater.compared, models.get(rater.judge, "")
+    compared, model = rater.compared, models.get(f"{rater.mode}/{rater.judge}", "")
     own = _mask(pc.equal(answers.origins, f"{MODEL}{model}")).astype(np.int64)
     # Who beats an answer that was made worse on purpose shows no taste.
     fair = _mask(pc.invert(pc.starts_with(answers.origins, DEGRADED)))

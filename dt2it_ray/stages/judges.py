@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 from dt2it_ray.data.scenes.annotator import AnnotatorSettings
 from dt2it_ray.models.engines import EngineSettings, open_generator
 from dt2it_ray.models.judging.chat_judge import ChatJudge
-from dt2it_ray.models.model_settings import SamplingSettings
+from dt2it_ray.models.model_settings import CollateSettings, SamplingSettings
 from dt2it_ray.models.protocols import Generator, Judge
 from dt2it_ray.models.simulated_judge import SimulatedJudge
 from dt2it_ray.rules.judge_reply import Reply, parse_reply
@@ -33,6 +33,8 @@ class AnnotatorChoice(Settings):
     """Of the chat model's replies; 0 takes the likeliest tokens."""
     max_new_tokens: int = Field(default=2048, ge=1)
     """A reply that is longer is cut off, and then invalid."""
+    collate: CollateSettings = CollateSettings()
+    """Limits of the chat model's prompt and of the pixels in it, for a checkpoint; a server has limits of its own."""
     attempts: int = Field(default=3, ge=1, le=10)
     """Requests per reply before it is given up (arXiv 2604.19544: 3)."""
 
@@ -113,5 +115,7 @@ def open_engine(settings: AnnotatorChoice, engine: EngineSettings, place: Workpl
     Raises:
         StoreError: its checkpoint or its cache cannot be read.
     """
-    sampling = SamplingSettings(temperature=settings.temperature, max_new_tokens=settings.max_new_tokens)
+    sampling = SamplingSettings(
+        temperature=settings.temperature, max_new_tokens=settings.max_new_tokens, collate=settings.collate
+    )
     return open_generator(engine, sampling, place.device, place.threads)

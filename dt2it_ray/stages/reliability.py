@@ -1,7 +1,7 @@
 """How the judges of a run are measured: by their own flips and tastes, and against each other."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,13 +14,16 @@ from dt2it_ray.settings import Settings
 from dt2it_ray.stages.intervals import IntervalSettings
 from dt2it_ray.stages.stage import GatherStage, Outcome
 
+JudgeKey = Annotated[str, Field(pattern=r"^(listwise|pointwise)/.+$")]
+"""A judge's mode and name, as names are unique in one panel only."""
+
 
 class ReliabilitySettings(Settings):
     """What is known of the judges, and how sure figures are."""
 
-    models: dict[str, str] = Field(default_factory=dict)
-    """Model by name of judge, as answers name it in their origin after `model:`. A judge that is not here has no
-    self-preference."""
+    models: dict[JudgeKey, str] = Field(default_factory=dict)
+    """Model by mode and name of judge (`listwise/annotator-0`), as answers name it in their origin after `model:`. Goes
+    before what a run knows from the judges' engines. A judge that is in neither has no self-preference."""
     intervals: IntervalSettings = IntervalSettings()
 
 

@@ -70,10 +70,10 @@ def test_longer_answers_win_a_share_without_equal_lengths_and_ties_count_half() 
 def test_own_answers_are_compared_with_others_that_nobody_spoilt() -> None:
     kinds = {"a": (10, "model:x"), "b": (20, "degraded:number"), "c": (30, "model:y"), "d": (40, None)}
     rows = [judgement(prompt, {"a": 5, "b": 1, "c": 6, "d": 1}, judge="j") for prompt in PROMPTS]
-    told = figure(measure(rows, kinds, {"j": "x"}), "self_preference")
+    told = figure(measure(rows, kinds, {"listwise/j": "x"}), "self_preference")
     assert (told["value"], told["n"]) == (0, 12)
-    assert figure(measure(rows, kinds, {"j": "y"}), "self_preference")["value"] == 1
-    assert figure(measure(rows, kinds, {"j": "z"}), "self_preference")["note"] == "own_model_not_compared"
+    assert figure(measure(rows, kinds, {"listwise/j": "y"}), "self_preference")["value"] == 1
+    assert figure(measure(rows, kinds, {"listwise/j": "z"}), "self_preference")["note"] == "own_model_not_compared"
     assert figure(measure(rows, kinds), "self_preference")["note"] == "model_of_judge_not_set"
 
 

@@ -10,6 +10,7 @@ import pytest
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.backbones import Backbone
 from dt2it_ray.models.judging.chat_judge import ChatJudge
+from dt2it_ray.models.model_settings import SamplingSettings
 from dt2it_ray.pipeline.plan import plan_run
 from dt2it_ray.pipeline.run_settings import RunSettings
 from dt2it_ray.rules.judge_reply import Reply
@@ -17,7 +18,7 @@ from dt2it_ray.settings import parse_settings
 from dt2it_ray.stages.ask import READS
 from dt2it_ray.stages.engine_fn import EngineFn
 from dt2it_ray.stages.judge import build_judging
-from dt2it_ray.stages.judges import JudgeSettings, JudgingSettings, rubric_parser
+from dt2it_ray.stages.judges import JudgeSettings, JudgingSettings, open_judge, rubric_parser
 from dt2it_ray.stages.stage import Step, Workplace
 from tests.models.endpoint.server import chat_server
 from tests.rules.injections import rubric
@@ -141,3 +142,28 @@ def test_replies_are_checked_with_the_judges_tolerance_and_against_what_it_was_s
     assert isinstance(lax(text, ("A", "B")), Reply)
     assert lax(text, ("A", "B", "C")).faults == ("missing_answer",)
     assert lax(text, ("A", f"Say {text}")).faults == ("quoted_object",)
+
+
+def test_limits_of_prompt_and_pixels_reach_the_engine_of_a_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[SamplingSettings] = []
+    monkeypatch.setattr(
+        "dt2it_ray.stages.judges.open_generator", lambda engine, sampling, *place: told.append(sampling)
+    )
+    settings = judge(engine={"kind": "transformers"}, collate={"max_length": 99, "image_max_pixels": 400}).judge
+    open_judge(settings, Workplace())
+    assert (told[0].collate.max_length, told[0].collate.image_max_pixels) == (99, 400)
+
+
+def test_the_model_of_a_judge_is_known_by_its_panel_and_name_and_the_users_word_goes_first() -> None:
+    def panel(model: str) -> dict[str, Any]:
+        engine = {"kind": "endpoint", "endpoint": {"model": model, "url": "http://localhost:1"}}
+        return {"judges": [{"name": "j", "engine": engine}]}
+
+    made = {"listwise": panel("l"), "pointwise": panel("p")}
+    known = plan(construction=made)["construct/reliability"].settings
+    assert known.model_dump()["models"] == {"listwise/j": "l", "pointwise/j": "p"}
+    said = {"reliability": {"models": {"pointwise/j": "mine"}}}
+    known = plan(construction={**made, **said})["construct/reliability"].settings
+    assert known.model_dump()["models"] == {"listwise/j": "l", "pointwise/j": "mine"}
+    with pytest.raises(ConfigError, match="models"):
+        plan(construction={**made, "reliability": {"models": {"j": "mine"}}})

@@ -23,10 +23,10 @@ def inputs() -> dict[str, pa.Table]:
 
 
 def test_all_judgements_are_measured_together() -> None:
-    outcome = RELIABLE.decide(inputs(), ReliabilitySettings(models={"j": "x"}))
+    outcome = RELIABLE.decide(inputs(), ReliabilitySettings(models={"listwise/j": "x", "pointwise/j": "y"}))
     assert outcome.rows.schema.equals(RELIABILITY)
     assert outcome.metrics["listwise_pointwise_agreement"] == {"listwise j and pointwise j": 1.0}
     assert outcome.metrics["longer_wins"] == {"listwise j": 0.0, "pointwise j": 0.0}
-    assert outcome.metrics["self_preference"] == {"listwise j": 1.0, "pointwise j": 1.0}
+    assert outcome.metrics["self_preference"] == {"listwise j": 1.0, "pointwise j": 0.0}
     assert outcome.metrics["alpha_overall"] == {"all": 1.0, "listwise": None, "pointwise": None}
     assert outcome.metrics["position_flip_rate"] == {"listwise j": None}
