@@ -11,6 +11,7 @@ from aiolimiter import AsyncLimiter
 
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.schema import DropReason
+from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.endpoint.reply import ChatReply, Trouble, read_reply
 from dt2it_ray.models.endpoint.settings import EndpointSettings
 
@@ -22,8 +23,12 @@ class EndpointClient:
     """Asks one model of one server. For one event loop; close it with `aclose`."""
 
     def __init__(self, settings: EndpointSettings) -> None:
+        """
+        Raises:
+            ConfigError: the key in the environment cannot be sent.
+        """
         self._settings = settings
-        self._key = key = os.environ.get(settings.key_variable)
+        self._key = key = read_key(settings.key_variable)
         self._http = httpx.AsyncClient(
             base_url=settings.url,
             headers={"Authorization": f"Bearer {key}"} if key else {},
@@ -66,10 +71,12 @@ class EndpointClient:
         except TimeoutError:
             return Trouble(f"no whole answer within {self._settings.timeout_s:g} s")
         except httpx.RequestError as error:
-            return Trouble(f"{type(error).__name__}: {error}")
-        # Servers quote keys that they refuse; nothing that is kept or shown may.
-        content = response.content.replace(self._key.encode(), b"(key)") if self._key else response.content
-        return read_reply(response.status_code, response.headers, content)
+            return Trouble(self._without_key(f"{type(error).__name__}: {error}".encode()).decode())
+        return read_reply(response.status_code, response.headers, self._without_key(response.content))
+
+    def _without_key(self, told: bytes) -> bytes:
+        # Servers and libraries quote keys that they refuse; nothing that is kept or shown may.
+        return told.replace(self._key.encode(), b"(key)") if self._key else told
 
     async def _stay_within_limits(self, tokens: int) -> None:
         if self._requests:
@@ -82,3 +89,18 @@ class EndpointClient:
         """Twice as long each time, spread so that requests that failed together do not come back together."""
         growing = FIRST_WAIT_S * 2**attempt * random.uniform(0.5, 1)
         return min(max(growing, asked_for or 0), self._settings.longest_wait_s)
+
+
+def read_key(variable: str) -> str:
+    """The API key in an environment variable, without the space around it; empty if there is none.
+
+    Raises:
+        ConfigError: no HTTP header can hold it.
+    """
+    key = os.environ.get(variable, "").strip()
+    if key.isascii() and key.isprintable():
+        return key
+    raise ConfigError(
+        f"the API key in the environment variable {variable} holds a line break or another character that no HTTP "
+        "header can hold; set it again, to the key alone"
+    )

@@ -45,7 +45,7 @@ class Trouble:
 
 
 class _Message(BaseModel):
-    content: str
+    content: str | None
 
 
 class _Choice(BaseModel):
@@ -85,7 +85,7 @@ def read_reply(status: int, headers: Mapping[str, str], content: bytes) -> ChatR
         where = ".".join(str(part) for part in problem["loc"])
         return Trouble(f"the body is no chat completion ({where}: {problem['msg']})", evidence)
     usage = told.usage or _Usage()
-    choices = tuple(Choice(choice.message.content, choice.finish_reason or "stop") for choice in told.choices)
+    choices = tuple(Choice(choice.message.content or "", choice.finish_reason or "stop") for choice in told.choices)
     return ChatReply(choices, usage.prompt_tokens, usage.completion_tokens)
 
 

@@ -5,8 +5,11 @@ import email.utils
 import json
 import time
 
+import httpx
 import pytest
 
+from dt2it_ray.data.dropped import Dropped
+from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.endpoint import client
 from dt2it_ray.models.endpoint.client import EndpointClient
 from dt2it_ray.models.endpoint.reply import ChatReply, Choice, Trouble, read_reply, retry_after_s
@@ -26,12 +29,58 @@ def test_a_server_need_not_tell_tokens_or_reasons() -> None:
     assert read_reply(200, {}, json.dumps(body).encode()) == ChatReply((Choice("A", "stop"),), 0, 0)
 
 
+def test_a_choice_without_text_is_empty_and_spoils_no_other() -> None:
+    body = {"choices": [{"message": {"content": None}, "finish_reason": "content_filter"}, ANSWER]}
+    told = ChatReply((Choice("", "content_filter"), Choice("A", "length")), 0, 0)
+    assert read_reply(200, {}, json.dumps(body).encode()) == told
+
+
+def test_a_key_is_read_without_the_space_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", " sk-secret\n")
+    with chat_server() as server:
+        asking = EndpointClient(EndpointSettings(model="m", url=server.url))
+
+        async def ask() -> object:
+            told = await asking.complete({"messages": [{"content": "Q"}], "n": 1, "seed": 0}, 1)
+            await asking.aclose()
+            return told
+
+        assert isinstance(asyncio.run(ask()), ChatReply)
+    assert server.keys == ["Bearer sk-secret"]
+
+
+@pytest.mark.parametrize("key", ["sk-\nsecret", "sk-secrét", "sk\x7fsecret"])
+def test_a_key_that_no_header_can_hold_is_refused_without_being_told(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(ConfigError, match="OPENAI_API_KEY") as failure:
+        EndpointClient(EndpointSettings(model="m"))
+    assert "sec" not in str(failure.value)
+
+
+def test_an_error_that_quotes_the_key_is_told_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    asking = EndpointClient(EndpointSettings(model="m", attempts=1))
+
+    async def ask() -> object:
+        async def refuse(*_: object, **__: object) -> None:
+            raise httpx.LocalProtocolError("Illegal header value b'Bearer sk-secret'")
+
+        monkeypatch.setattr(httpx.AsyncClient, "post", refuse)
+        told = await asking.complete({}, 1)
+        await asking.aclose()
+        return told
+
+    told = asyncio.run(ask())
+    assert isinstance(told, Dropped)
+    assert "Bearer (key)" in told.detail
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
         ({}, "choices"),
         ({"choices": []}, "choices"),
-        ({"choices": [{"message": {"content": None}}]}, "choices.0.message.content"),
+        ({"choices": [{"message": {}}]}, "choices.0.message.content"),
         ([1], "no chat completion"),
     ],
 )
