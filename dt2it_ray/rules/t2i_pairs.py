@@ -21,6 +21,8 @@ class ImagePair(NamedTuple):
     """Neither is preferred; `better` is then merely the earlier one."""
 
 
+GAP_DECIMALS = 6
+"""0.3 - 0.1 is a gap of 0.2, though floats make it a little less."""
 PREFERRED_FIRST = (ImagePair(0, 1, None),)
 """The pair of a row that says nothing but which of its two images is preferred."""
 
@@ -30,14 +32,14 @@ def form_pairs(
 ) -> tuple[ImagePair, ...]:
     """The pairs of images with these scores, higher being better, by the places of their images.
 
-    Equal scores are a tie. Pairs that are no tie are left out if their gap is below `least_gap`.
+    Equal scores are a tie; gaps have 6 decimals. Pairs that are no tie are left out if their gap is below `least_gap`.
     """
     best = max(scores)
     pairs = []
     for one, two in itertools.combinations(range(len(scores)), 2):
         if pairing == "best" and best not in (scores[one], scores[two]):
             continue
-        gap = scores[one] - scores[two]
+        gap = round(scores[one] - scores[two], GAP_DECIMALS)
         if gap == 0 and keep_ties:
             pairs.append(ImagePair(one, two, 0.0, tied=True))
         elif gap != 0 and abs(gap) >= least_gap:

@@ -33,6 +33,11 @@ def test_ties_and_near_scores_are_left_out_when_asked() -> None:
     assert form_pairs([1, 1.5, 3], least_gap=1.5) == (ImagePair(2, 0, 2), ImagePair(2, 1, 1.5))
 
 
+def test_a_gap_is_read_as_the_decimals_of_its_scores_say() -> None:
+    assert form_pairs([0.3, 0.1], least_gap=0.2) == (ImagePair(0, 1, 0.2),)
+    assert form_pairs([0.1 + 0.2, 0.3]) == (ImagePair(0, 1, 0, tied=True),)
+
+
 def test_at_most_so_many_pairs_are_drawn_by_content() -> None:
     names = list("abcde")
     pairs = form_pairs([5, 4, 3, 2, 1])
