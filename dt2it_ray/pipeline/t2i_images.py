@@ -20,10 +20,13 @@ def find_image_fault(images: Sequence[Image], folder: str) -> RowRefused | None:
             continue
         try:
             decode(content or _content(os.path.join(folder, path)))
-        except OSError as error:
-            return RowRefused(Refusal.IMAGE_MISSING, f"image {place + 1}", f"{path}: {error.strerror or error}")
         except BadImage as error:
             return RowRefused(Refusal.IMAGE_UNDECODABLE, f"image {place + 1}", f"{path or 'image'}: {error}")
+        except OSError as error:
+            return RowRefused(Refusal.IMAGE_MISSING, f"image {place + 1}", f"{path}: {error.strerror or error}")
+        except ValueError as error:
+            # A path that no disk can have, such as one with a zero character.
+            return RowRefused(Refusal.IMAGE_MISSING, f"image {place + 1}", f"{path!a}: {error}")
     return None
 
 

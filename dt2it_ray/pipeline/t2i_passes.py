@@ -19,6 +19,8 @@ from dt2it_ray.rules.t2i_pairs import PREFERRED_FIRST, Pairing, at_most, form_pa
 DATA_SET = "t2i"
 """The group in which positions are drawn: a file is one data set, whatever its name."""
 
+AS_LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
+
 
 @dataclass(frozen=True)
 class T2iOptions:
@@ -144,7 +146,11 @@ def dropped_line(row: Row, refusal: RowRefused) -> bytes:
         "detail": refusal.problem,
         "raw": raw,
     }
-    return orjson.dumps(line, default=_as_text, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
+    try:
+        return orjson.dumps(line, default=_as_text, option=AS_LINE)
+    except orjson.JSONEncodeError:
+        # orjson reads four times as many levels as it writes.
+        return orjson.dumps({**line, "raw": "nested too deeply to be written again"}, option=AS_LINE)
 
 
 def _as_text(value: Any) -> str:

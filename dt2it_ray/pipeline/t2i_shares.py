@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dt2it_ray.data.formats.t2i.choice import Choice
+from dt2it_ray.data.formats.t2i.comparison import Pair
 from dt2it_ray.pipeline.t2i_passes import Counts, Draws, T2iOptions, draw_into, known_sides, write_share
 from dt2it_ray.pipeline.t2i_processes import run_each
 from dt2it_ray.pipeline.t2i_rows import Share
@@ -36,13 +38,20 @@ class WrittenShare(NamedTuple):
 
 
 def convert_to_parquet(share: Share, output: str, dropped: str, options: T2iOptions) -> Counts:
-    """Convert a whole file in two readings: the first draws, the second writes every pair on its side."""
-    draws = Draws()
+    """Convert a whole file in two readings: the first draws and learns whether any image is held as bytes, the second
+    writes every pair on its side.
+    """
+    draws, held = Draws(), False
+
+    def look(choice: Choice, pair: Pair, first: bool) -> None:
+        nonlocal held
+        held = held or any(not isinstance(image, str) for image in choice.images)
+
     with open(os.devnull, "wb") as nowhere:
-        write_share(share, options, draw_into(draws, options), lambda *_: None, nowhere)
+        write_share(share, options, draw_into(draws, options), look, nowhere)
     preferred, tied = first_half(bytes(draws.preferred)), first_half(bytes(draws.tied))
     side = known_sides(preferred.tobytes(), tied.tobytes())
-    with parquet_sink(output) as sink, open(dropped, "wb") as refused:
+    with parquet_sink(output, held) as sink, open(dropped, "wb") as refused:
         counts = write_share(share, options, side, sink, refused)
     return _with_pairs(counts, preferred, tied, options)
 

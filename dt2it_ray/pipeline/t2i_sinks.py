@@ -60,34 +60,27 @@ def turn_rows(path: str, begins: Iterable[int]) -> None:
 
 
 @contextlib.contextmanager
-def parquet_sink(path: str) -> Iterator[Sink]:
-    """A sink for Parquet rows. Images become mappings of bytes and path if the first one is one, else texts."""
+def parquet_sink(path: str, held: bool) -> Iterator[Sink]:
+    """A sink for Parquet rows. Images become mappings of bytes and path if `held`; else all of them must be texts."""
+    import pyarrow as pa
+
     from dt2it_ray.pipeline.t2i_columns import row_schema, rows_writer
 
     waiting: list[dict[str, Any]] = []
-    opened: dict[str, Any] = {}
+    schema = row_schema(held)
+    with rows_writer(path, schema) as writer:
 
-    def flush() -> None:
-        import pyarrow as pa
+        def flush() -> None:
+            if held:
+                for row in waiting:
+                    row["images"] = [with_bytes(image) for image in row["images"]]
+            writer.write_table(pa.Table.from_pylist(waiting, schema=schema))
+            waiting.clear()
 
-        if "writer" not in opened:
-            held = bool(waiting) and not isinstance(waiting[0]["images"][0], str)
-            opened["held"], opened["schema"] = held, row_schema(held)
-            opened["writer"] = rows_writer(path, opened["schema"])
-        if opened["held"]:
-            for row in waiting:
-                row["images"] = [with_bytes(image) for image in row["images"]]
-        opened["writer"].write_table(pa.Table.from_pylist(waiting, schema=opened["schema"]))
-        waiting.clear()
+        def put(choice: Choice, pair: Pair, first: bool) -> None:
+            waiting.append(plain_row(choice, pair, first))
+            if len(waiting) == ROWS_PER_TABLE:
+                flush()
 
-    def put(choice: Choice, pair: Pair, first: bool) -> None:
-        waiting.append(plain_row(choice, pair, first))
-        if len(waiting) == ROWS_PER_TABLE:
-            flush()
-
-    try:
         yield put
         flush()
-    finally:
-        if "writer" in opened:
-            opened["writer"].close()

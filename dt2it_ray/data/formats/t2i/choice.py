@@ -6,7 +6,10 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 Image = str | Mapping[str, Any]
-"""A path or address, or a mapping with `bytes` and `path` as in image columns of Parquet files."""
+"""A path or address, or a mapping with `bytes`, which are there, and `path` as in image columns of Parquet files."""
+
+IMAGE_MARK = "<image>"
+"""Stands for an image in the texts of LLaMA-Factory, which counts these marks and wants one an image."""
 
 
 class Choice(NamedTuple):
@@ -22,6 +25,7 @@ class Refusal(StrEnum):
     """Why a row was left out; where a stage refuses rows for the same reason, its `DropReason` has the same name."""
 
     NOT_JSON = "not_json"
+    SHAPE_UNKNOWN = "shape_unknown"
     FIELD_INVALID = "field_invalid"
     IMAGE_MISSING = "image_missing"
     IMAGE_UNDECODABLE = "image_undecodable"
@@ -41,20 +45,26 @@ class RowRefused(Exception):
 
 
 def caption_of(value: Any, field: str) -> str:
-    """`value` if it is a text that is not blank."""
-    if isinstance(value, str) and value and not value.isspace():
-        return value
-    raise RowRefused(Refusal.FIELD_INVALID, field, f"{_shown(value)} is no caption")
+    """`value` if it is a text that is not blank and has no mark of an image."""
+    if not isinstance(value, str) or not value or value.isspace():
+        raise RowRefused(Refusal.FIELD_INVALID, field, f"{_shown(value)} is no caption")
+    if IMAGE_MARK in value:
+        raise RowRefused(Refusal.FIELD_INVALID, field, f"the caption holds {IMAGE_MARK}, which would count as an image")
+    return value
 
 
 def image_of(value: Any, field: str) -> Image:
-    """`value` if it names or holds an image; bare bytes become a mapping."""
+    """`value` if it names or holds an image: bare bytes become a mapping, a mapping without bytes its path."""
     if isinstance(value, str) and value and not value.isspace():
         return value
     if isinstance(value, bytes) and value:
         return {"bytes": value, "path": None}
-    if isinstance(value, Mapping) and (_is_full(value.get("bytes"), bytes) or _is_full(value.get("path"), str)):
-        return {"bytes": value.get("bytes") or None, "path": value.get("path")}
+    if isinstance(value, Mapping):
+        content, path = value.get("bytes"), value.get("path")
+        if isinstance(content, bytes) and content:
+            return {"bytes": content, "path": path if isinstance(path, str) else None}
+        if isinstance(path, str) and path and not path.isspace():
+            return path
     raise RowRefused(Refusal.IMAGE_MISSING, field, f"{_shown(value)} is no image")
 
 
@@ -80,10 +90,6 @@ def refuse_equal(images: Sequence[Image], field: str) -> None:
     """Refuse a row that compares an image with itself."""
     if any(image in images[:place] for place, image in enumerate(images)):
         raise RowRefused(Refusal.IMAGES_EQUAL, field, "one image stands there twice")
-
-
-def _is_full(value: Any, kind: type) -> bool:
-    return isinstance(value, kind) and len(value.strip()) > 0
 
 
 def _shown(value: Any) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from dt2it_ray.data.formats.t2i.choice import Choice, Image
+from dt2it_ray.data.formats.t2i.choice import IMAGE_MARK, Choice, Image
 from dt2it_ray.data.ids import content_id
 from dt2it_ray.data.t2i_wording import FIRST_BETTER, SECOND_BETTER, chosen_and_rejected, comparison_question
 from dt2it_ray.errors import InputError
@@ -13,7 +13,7 @@ from dt2it_ray.errors import InputError
 Pair = tuple[int, int, float | None, bool]
 """The places of the better and the worse image of a choice, the strength, and whether neither is better."""
 
-IMAGE_MARKS = "<image><image>"
+IMAGE_MARKS = 2 * IMAGE_MARK
 """LLaMA-Factory wants as many marks as a row has images; they stand before the text, as in a user's turn."""
 
 BEFORE_QUESTION = b'{"conversations":[{"from":"human","value":'
@@ -23,7 +23,7 @@ def image_name(image: Image) -> str:
     """A text that stands for the image in content hashes: its path or address, or a hash of its bytes."""
     if isinstance(image, str):
         return image
-    return content_id("image", image["bytes"]) if image["bytes"] else image["path"]
+    return content_id("image", image["bytes"])
 
 
 def key_of(choice: Choice, pair: Pair) -> bytes:
@@ -40,7 +40,7 @@ def json_rows() -> Callable[[Choice, Pair, bool], bytes]:
     """A function from a pair of a choice, and whether its better image is shown first, to its row as a line of JSON
     without its end.
 
-    `margin` is there where the strength is known. Images are paths. Raises InputError for images that have none.
+    `margin` is there where the strength is known. Images are paths. Raises InputError for images held as bytes.
     """
     answers = {(first, tied): _answers(first, tied) for first in (True, False) for tied in (True, False)}
     dumps = orjson.dumps
@@ -77,12 +77,10 @@ def _answers(first: bool, tied: bool) -> bytes:
 def _path_of(image: Image) -> str:
     if isinstance(image, str):
         return image
-    if image["bytes"]:
-        raise InputError(
-            f"an image ({image['path'] or 'without a path'}) is stored as bytes, which JSON cannot hold: "
-            "write Parquet, --output NAME.parquet"
-        )
-    return image["path"]
+    raise InputError(
+        f"an image ({image['path'] or 'without a path'}) is stored as bytes, which JSON cannot hold: "
+        "write Parquet, --output NAME.parquet"
+    )
 
 
 def plain_row(choice: Choice, pair: Pair, first: bool) -> dict[str, Any]:

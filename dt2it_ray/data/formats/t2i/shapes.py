@@ -22,16 +22,24 @@ class Shape:
     """For rows that hold a whole choice."""
     read_one: Callable[[Row], Rated] | None = None
     """For rows of one image; the rows of a prompt make one choice."""
+    lists: bool = False
+    """One of the columns must hold a list, for another shape has the same columns."""
 
     def fits(self, row: Row) -> bool:
         """Whether the row has the columns of this shape."""
-        return all(any(column in row for column in group) for group in self.columns)
+        if not all(any(column in row for column in group) for group in self.columns):
+            return False
+        return not self.lists or any(isinstance(row.get(column), list) for group in self.columns for column in group)
 
 
 SHAPES: dict[str, Shape] = {
     "caption_pair": Shape((("chosen",), ("rejected",), ("images",)), read_caption_pair),
     "pick_a_pic": Shape((("caption",), ("jpg_0",), ("jpg_1",), ("label_0",)), read_pick_a_pic),
-    "hpdv2": Shape((("prompt",), ("human_preference", "raw_annotations"), ("file_path", "image_path")), read_hpdv2),
+    "hpdv2": Shape(
+        (("prompt",), ("human_preference", "rank", "raw_annotations"), ("file_path", "image_path")),
+        read_hpdv2,
+        lists=True,
+    ),
     "hpdv3": Shape((("prompt",), ("path1",), ("path2",)), read_hpdv3),
     "image_reward": Shape((("prompt",), ("generations",), ("ranking",)), read_image_reward),
     "image_reward_rows": Shape((("prompt",), ("image_path",), ("rank",)), read_one=read_image_reward_row),

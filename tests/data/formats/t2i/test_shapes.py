@@ -9,12 +9,13 @@ from dt2it_ray.data.formats.t2i.read import read_choices
 from dt2it_ray.data.formats.t2i.shapes import SHAPES, shape_of
 from dt2it_ray.data.schema import DropReason
 
+SIDES = ("chosen", "rejected")
 JPG = {"bytes": b"\xff\xd8", "path": None}
 PAIR = {"chosen": {"value": "a car"}, "rejected": {"value": "a car"}, "images": ["a.jpg", "b.jpg"]}
 PICK = {"caption": "a car", "jpg_0": b"\xff\xd8", "jpg_1": {"bytes": None, "path": "b.jpg"}, "label_0": 0.5}
 ROWS: dict[str, tuple[dict[str, Any], Choice]] = {
     "caption_pair": (PAIR, Choice("a car", ["a.jpg", "b.jpg"], None)),
-    "pick_a_pic": (PICK, Choice("a car", [JPG, {"bytes": None, "path": "b.jpg"}], (0.5, 0.5))),
+    "pick_a_pic": (PICK, Choice("a car", [JPG, "b.jpg"], (0.5, 0.5))),
     "hpdv2": (
         {"prompt": "a car", "image_path": ["a", "b", "c"], "human_preference": [0, 1, 0]},
         Choice("a car", ["a", "b", "c"], [0.0, 1.0, 0.0]),
@@ -43,6 +44,34 @@ def test_hpdv2s_test_split_ranks_its_images_best_first() -> None:
     row = {"prompt": "p", "image_path": ["a", "b"], "rank": [1, 2], "raw_annotations": []}
     assert shape_of([row]) == "hpdv2"
     assert read_one(row, "hpdv2") == Choice("p", ["a", "b"], [-1.0, -2.0])
+
+
+def test_a_list_of_images_tells_ranks_of_hpdv2_from_ranked_rows_of_one_image() -> None:
+    row = {"prompt": "p", "image_path": ["a", "b"], "rank": [2, 1]}
+    assert shape_of([row]) == shape_of([{**row, "image_path": None}]) == "hpdv2"
+    assert read_one(row, "hpdv2") == Choice("p", ["a", "b"], [-2.0, -1.0])
+    assert shape_of([{"prompt": "p", "image_path": "a", "rank": 1}]) == "image_reward_rows"
+
+
+@pytest.mark.parametrize("second", [0.25, 0.26, None])
+def test_labels_may_be_rounded_shares_and_the_second_may_be_left_out(second: float | None) -> None:
+    choice = read_one({**PICK, "label_0": 0.75, "label_1": second}, "pick_a_pic")
+    assert isinstance(choice, Choice)
+    assert choice.scores == (0.75, second or 0.25)
+
+
+@pytest.mark.parametrize(
+    ("value", "image"),
+    [
+        ({"bytes": "abc", "path": "y.jpg"}, "y.jpg"),
+        ({"path": "y.jpg"}, "y.jpg"),
+        ({"bytes": b"\xff\xd8", "path": 7}, JPG),
+        (b"\xff\xd8", JPG),
+    ],
+)
+def test_an_image_is_a_text_unless_its_bytes_are_there(value: Any, image: Any) -> None:
+    choice = read_one({**PAIR, "images": [value, "b.jpg"]}, "caption_pair")
+    assert choice == Choice("a car", [image, "b.jpg"], None)
 
 
 def test_the_first_row_that_shows_a_shape_decides() -> None:
@@ -80,6 +109,9 @@ def test_an_image_that_stands_twice_in_a_group_counts_once() -> None:
     ("shape", "change", "reason", "field"),
     [
         ("caption_pair", {"chosen": {"value": " "}}, "field_invalid", "chosen.value"),
+        ("caption_pair", {side: {"value": "a <image>"} for side in SIDES}, "field_invalid", "chosen.value"),
+        ("hpdv3", {"prompt": "<image> a car"}, "field_invalid", "prompt"),
+        ("image_reward", {"prompt": "a car<image>"}, "field_invalid", "prompt"),
         ("caption_pair", {"chosen": "a car"}, "field_invalid", "chosen.value"),
         ("caption_pair", {"rejected": {"value": "another"}}, "field_invalid", "rejected.value"),
         ("caption_pair", {"images": None}, "field_invalid", "images"),
@@ -87,9 +119,18 @@ def test_an_image_that_stands_twice_in_a_group_counts_once() -> None:
         ("caption_pair", {"images": ["a.jpg", "b.jpg", "c.jpg"]}, "image_missing", "images"),
         ("caption_pair", {"images": ["a.jpg", ""]}, "image_missing", "images[1]"),
         ("caption_pair", {"images": ["a.jpg", {"bytes": b"", "path": None}]}, "image_missing", "images[1]"),
+        ("caption_pair", {"images": ["a.jpg", {"bytes": "abc"}]}, "image_missing", "images[1]"),
+        ("caption_pair", {"images": ["a.jpg", {"path": "a.jpg"}]}, "images_equal", "images[1]"),
         ("caption_pair", {"images": ["a.jpg", "a.jpg"]}, "images_equal", "images[1]"),
         ("pick_a_pic", {"label_0": None}, "field_invalid", "label_0"),
         ("pick_a_pic", {"label_0": float("nan")}, "field_invalid", "label_0"),
+        ("pick_a_pic", {"label_0": 7, "label_1": -6}, "field_invalid", "label_0"),
+        ("pick_a_pic", {"label_0": 7}, "field_invalid", "label_0"),
+        ("pick_a_pic", {"label_0": 0.5, "label_1": 1.5}, "field_invalid", "label_1"),
+        ("pick_a_pic", {"label_0": 1, "label_1": 1}, "field_invalid", "label_1"),
+        ("pick_a_pic", {"label_0": 0.9, "label_1": 0}, "field_invalid", "label_1"),
+        ("pick_a_pic", {"label_0": 0, "label_1": 0}, "not_labelled", "label_0"),
+        ("pick_a_pic", {"label_0": -1, "label_1": -1}, "not_labelled", "label_0"),
         ("pick_a_pic", {"has_label": False}, "not_labelled", "has_label"),
         ("pick_a_pic", {"jpg_1": None}, "image_missing", "jpg_1"),
         ("hpdv2", {"human_preference": [1, 0]}, "field_invalid", "human_preference"),
