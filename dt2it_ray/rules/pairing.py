@@ -1,7 +1,7 @@
 """Which answers of a prompt form preference pairs: those whose order both judges agree on (arXiv 2604.19544)."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,10 +33,11 @@ def form_pairs(
 ) -> Pairing:
     """Every two answers of a prompt that both kinds of judging order alike and strictly, the better one as chosen.
 
-    `listwise` and `pointwise` have the columns of JUDGEMENTS; several judgements of one answer are averaged. `sources`
-    has `prompt_id` and `source`. Strength is the mean of the gaps between overall scores, listwise and pointwise.
-    Without `pointwise`, the listwise order decides alone. With `both_orders` no listwise judge may turn a pair in one
-    of the orders that it saw. Of all comparisons each is agreed, disagreed, tied or (with `both_orders`) turned.
+    `listwise` and `pointwise` have the columns of JUDGEMENTS. The gap between two answers is the mean over the judges,
+    and their orders, that assessed both. `sources` has `prompt_id` and `source`. Strength is the mean of the gaps,
+    listwise and pointwise. Without `pointwise`, the listwise order decides alone. With `both_orders` no listwise judge
+    may turn a pair in one of the orders that it saw. Of all comparisons each is agreed, disagreed, tied, (with
+    `both_orders`) turned or `judged_apart`: no judge of a mode assessed both; counted only if there are such.
 
     Raises:
         StageFailed: a judged prompt is not in `sources`.
@@ -44,19 +45,21 @@ def form_pairs(
     modes = {"listwise": listwise} if pointwise is None else {"listwise": listwise, "pointwise": pointwise}
     judged, unmatched = _answers_of_all(modes)
     first, second = every_two(codebook(judged["prompt_id"]).codes(judged["prompt_id"]))
-    gaps = np.stack([overall[first] - overall[second] for overall in (judged[name].to_numpy() for name in modes)])
+    gaps = np.stack([_mean_gaps(judgements, judged, first, second) for judgements in modes.values()])
+    together = ~np.isnan(gaps).any(axis=0)
+    first, second, gaps, apart = first[together], second[together], gaps[:, together], int((~together).sum())
     tied = (gaps == 0).any(axis=0)
     alike = ~tied & (np.sign(gaps) == np.sign(gaps[0])).all(axis=0)
     turned = alike & ~agree_in_both_orders(listwise, judged, first, second) if both_orders else np.zeros_like(alike)
     agreed = alike & ~turned
     counts = {
-        "prompts": len(pc.unique(judged["prompt_id"])),
-        "answers": judged.num_rows,
+        **{"prompts": len(pc.unique(judged["prompt_id"])), "answers": judged.num_rows},
         "answers_judged_once": unmatched,
         "agreed": int(agreed.sum()),
         "disagreed": int((~tied & ~alike).sum()),
         **({"order_turned": int(turned.sum())} if both_orders else {}),
         "tied": int(tied.sum()),
+        **({"judged_apart": apart} if apart else {}),
     }
     better = np.where(gaps[0] > 0, first, second)[agreed]
     worse = np.where(gaps[0] > 0, second, first)[agreed]
@@ -66,13 +69,43 @@ def form_pairs(
 
 def _answers_of_all(modes: Mapping[str, pa.Table]) -> tuple[pa.Table, int]:
     """Answers with an overall of every mode, sorted by prompt and answer; and how many lack one."""
-    means = [mean_overalls(table).rename_columns(["prompt_id", "answer_id", name]) for name, table in modes.items()]
+    means = [mean_overalls(table).select(["prompt_id", "answer_id"]) for table in modes.values()]
     judged = functools.reduce(
         lambda one, other: one.join(other, keys=["prompt_id", "answer_id"], join_type="inner", use_threads=False),
         means,
     )
     judged = judged.sort_by(BY_ANSWER[:2]).combine_chunks()
     return judged, sum(table.num_rows - judged.num_rows for table in means)
+
+
+def _mean_gaps(judgements: pa.Table, answers: pa.Table, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """How much higher the first answer is rated, by those who rated both, judges in each of their orders; else NaN."""
+    total, told = np.zeros(len(first)), np.zeros(len(first), np.int64)
+    for overalls in _overalls_by_rater(judgements, answers):
+        gaps = overalls[first] - overalls[second]
+        both = ~np.isnan(gaps)
+        total[both] += gaps[both]
+        told += both
+    means = np.full(len(first), np.nan)
+    np.divide(total, told, out=means, where=told > 0)
+    return np.round(means, MEAN_DECIMALS)
+
+
+def _overalls_by_rater(judgements: pa.Table, answers: pa.Table) -> Iterator[np.ndarray]:
+    """For each judge and order, the overalls of `answers`, NaN where there is none; sorted, as sums depend on it."""
+    orders = judgements["shown"].cast(pa.string())
+    raters = pc.binary_join_element_wise(judgements["judge"], orders, "/", null_handling="replace")
+    keys = _keys(answers)
+    for rater in sorted(pc.unique(raters).to_pylist()):
+        means = mean_overalls(judgements.filter(pc.equal(raters, rater)))
+        found = pc.index_in(keys, value_set=_keys(means))
+        overalls = means["overall"].combine_chunks().take(found)
+        yield overalls.to_numpy(zero_copy_only=False).astype(float)
+
+
+def _keys(answers: pa.Table) -> pa.Array:
+    # Ids are hex digits: no separator of theirs can be mistaken for this one.
+    return pc.binary_join_element_wise(answers["prompt_id"], answers["answer_id"], "\n").combine_chunks()
 
 
 def mean_overalls(judgements: pa.Table) -> pa.Table:

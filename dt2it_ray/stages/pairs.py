@@ -100,7 +100,7 @@ def _choice(settings: PairSettings) -> PairChoice:
 JUDGED = pa.schema([JUDGEMENTS.field(name) for name in ("prompt_id", "judge", "shown", "assessments")])
 FORM_PAIRS = GatherStage(
     name="pairs",
-    version=3,
+    version=4,
     reads={
         "listwise/*": JUDGED,
         "pointwise/*": JUDGED,

@@ -98,3 +98,34 @@ def test_a_judged_prompt_without_source_is_an_error() -> None:
     both = judgement_table([("stranger", {"a": 1.0, "b": 2.0})])
     with pytest.raises(StageFailed, match="prompt stranger was judged"):
         form_pairs(both, both, SOURCES)
+
+
+def told(*rows: tuple[str, int, dict[str, float]]) -> pa.Table:
+    """JUDGEMENTS of prompt x: judge, shown and overall by answer."""
+    plain = judgement_table([("x", overalls) for *_, overalls in rows])
+    for name, values in (("judge", [row[0] for row in rows]), ("shown", [row[1] for row in rows])):
+        place = plain.schema.get_field_index(name)
+        plain = plain.set_column(place, plain.schema.field(place), pa.array(values, plain.schema.field(place).type))
+    return plain
+
+
+def test_answers_are_compared_by_those_who_judged_both() -> None:
+    listwise = told(("l", 0, {"a": 5.0, "b": 6.0}))
+    pointwise = told(("h", 0, {"a": 5.0}), ("h", 0, {"b": 6.0}), ("k", 0, {"a": 9.0}))
+    pairing = form_pairs(listwise, pointwise, SOURCES)
+    assert directions(pairing.pairs) == {("b", "a")}
+    assert pairing.pairs["strength"].to_pylist() == [1.0]
+    assert "judged_apart" not in pairing.counts
+
+
+def test_each_judge_and_each_order_counts_once() -> None:
+    listwise = told(("h", 0, {"a": 9.0, "b": 5.0}), ("h", 1, {"b": 6.0, "a": 5.0}), ("k", 0, {"a": 4.0, "b": 4.0}))
+    for table in (listwise, shuffled(listwise)):
+        assert form_pairs(table, None, SOURCES).pairs["strength"].to_pylist() == [1.0]
+
+
+def test_answers_that_nobody_judged_both_are_counted_and_form_no_pair() -> None:
+    pointwise = told(("h", 0, {"a": 5.0}), ("k", 0, {"b": 6.0}))
+    pairing = form_pairs(told(("l", 0, {"a": 5.0, "b": 6.0})), pointwise, SOURCES)
+    assert (pairing.pairs.num_rows, pairing.counts["judged_apart"]) == (0, 1)
+    assert (pairing.counts["answers"], pairing.counts["tied"], pairing.counts["answers_judged_once"]) == (2, 0, 0)
