@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import pyarrow as pa
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dt2it_ray.data.answer_tables import NEEDS
 from dt2it_ray.data.chat import user_turn
 from dt2it_ray.data.dropped import Dropped, dropped_table
 from dt2it_ray.data.origins import DEGRADED, MODEL, REFERENCE
 from dt2it_ray.data.schema import CANDIDATES, PROMPTS, DropReason
+from dt2it_ray.errors import StageFailed
 from dt2it_ray.models.degrading.prompt import contradiction_message
 from dt2it_ray.models.engines import EngineSettings, open_generator
 from dt2it_ray.models.model_settings import SamplingSettings
@@ -61,6 +62,12 @@ class AdditionSettings(Settings):
     length_ratio: float = Field(default=1.5, ge=1)
     """A contradiction that is longer or shorter than its original by more than this factor is not used. Ours."""
 
+    @model_validator(mode="after")
+    def _fits_one_gpu(self) -> "AdditionSettings":
+        if problem := _memory_problem(self):
+            raise ValueError(problem)
+        return self
+
 
 @dataclass(frozen=True)
 class Writers:
@@ -79,11 +86,32 @@ def build_diversifying(settings: AdditionSettings, place: Workplace) -> BatchFn:
             return None
         return open_generator(engine, settings.sampling, place.device, place.threads)
 
+    # `engine` may have been filled in after the settings were checked.
+    if problem := _memory_problem(settings):
+        raise StageFailed(problem)
     better = opened(settings.better_engine, "engine" in settings.better)
     name = model_name(settings.better_engine) if better and settings.better_engine else ""
-    writers = Writers(opened(settings.engine, "contradiction" in settings.worse), better, name)
+    try:
+        contradictions = opened(settings.engine, "contradiction" in settings.worse)
+    except Exception:
+        EngineFn(lambda batch: Outcome(batch), better).close()
+        raise
+    writers = Writers(contradictions, better, name)
     engines = [engine for engine in (writers.contradictions, writers.better) if engine]
     return EngineFn(lambda batch: diversify_batch(batch, writers, settings), *engines)
+
+
+def _memory_problem(settings: AdditionSettings) -> str:
+    """Why both engines do not fit on one worker; empty if they do."""
+    asked = [settings.better_engine if "engine" in settings.better else None]
+    asked += [settings.engine if "contradiction" in settings.worse else None]
+    shares = [engine.vllm.gpu_memory_utilization for engine in asked if engine and engine.kind == "vllm"]
+    if round(sum(shares), 6) <= 1:
+        return ""
+    return (
+        f"engine and better_engine run on one worker and want {shares[1]} and {shares[0]} of its GPU's memory; set "
+        "vllm.gpu_memory_utilization of both so that they sum to 1 at most, e.g. 0.45 each, or give one as an endpoint"
+    )
 
 
 def diversify_batch(batch: pa.Table, writers: Writers, settings: AdditionSettings) -> Outcome:

@@ -6,10 +6,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from dt2it_ray.errors import ConfigError, StageFailed
+from dt2it_ray.models.backbones import find_backbone
+from dt2it_ray.models.engines import EngineSettings, with_checkpoint
 from dt2it_ray.models.protocols import GenerationRequest
 from dt2it_ray.settings import parse_settings
-from dt2it_ray.stages.diversify import DIVERSIFY, AdditionSettings, Writers, diversify_batch
-from dt2it_ray.stages.stage import Outcome
+from dt2it_ray.stages.diversify import DIVERSIFY, AdditionSettings, Writers, build_diversifying, diversify_batch
+from dt2it_ray.stages.stage import Outcome, Workplace
 from tests.stages.rows import ToyGenerator, prompt_row
 
 RULED = ("colour", "number", "place", "yes_no", "entity", "truncation")
@@ -126,3 +129,39 @@ def test_batches_and_the_order_of_rows_change_nothing(batch_rows: int) -> None:
         for start in range(0, len(rows), batch_rows)
     ]
     assert pa.concat_tables(parts).sort_by("prompt_id").equals(whole)
+
+
+def vllm(share: float) -> dict[str, Any]:
+    return {"kind": "vllm", "vllm": {"gpu_memory_utilization": share}}
+
+
+def test_two_engines_that_want_more_than_a_gpu_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"want 0\.4 and 0\.7 of its GPU's memory"):
+        additions(engine=vllm(0.4), better_engine=vllm(0.7))
+    assert additions(engine=vllm(0.3), better_engine=vllm(0.7))
+    assert additions(engine=vllm(0.9), better_engine=vllm(0.9), better=["reference"])
+    filled = additions(better_engine=vllm(0.7)).model_copy(update={"engine": additions(engine=vllm(0.9)).engine})
+    with pytest.raises(StageFailed, match="gpu_memory_utilization"):
+        build_diversifying(filled, Workplace())
+
+
+def test_the_first_engine_is_closed_when_the_second_cannot_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[str] = []
+
+    class Opened(ToyGenerator):
+        def close(self) -> None:
+            closed.append("better")
+
+    def open_engine(engine: EngineSettings, *place: object) -> Opened:
+        if engine.kind == "transformers":
+            raise StageFailed("no such checkpoint")
+        return Opened({})
+
+    monkeypatch.setattr("dt2it_ray.stages.diversify.open_generator", open_engine)
+    settings = additions(engine={"kind": "transformers"}, better_engine=vllm(0.9))
+    settings = settings.model_copy(
+        update={"better_engine": with_checkpoint(settings.better_engine or EngineSettings(), find_backbone("tiny"))}
+    )
+    with pytest.raises(StageFailed, match="no such checkpoint"):
+        build_diversifying(settings, Workplace())
+    assert closed == ["better"]
