@@ -1,6 +1,7 @@
 """How an engine spares itself what the cache has, and what all of it took."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -55,9 +56,14 @@ class PaidReplies:
             for place, reply in zip(missing, told, strict=False):
                 replies[place] = reply
                 self._count(reply, hit=False)
-                if self._cache:
-                    await asyncio.to_thread(self._cache.put, keys[place], reply)
+            await see_through(asyncio.to_thread(self._keep, [keys[place] for place in missing], told))
+            end_if_cancelled()
         return [Completion(reply.text, reply.finish_reason, reply.output_tokens) for reply in replies if reply]
+
+    def _keep(self, keys: Sequence[str], replies: Sequence[CachedReply]) -> None:
+        if self._cache:
+            for key, reply in zip(keys, replies, strict=False):
+                self._cache.put(key, reply)
 
     def _count(self, reply: CachedReply | None, hit: bool) -> None:
         if reply is None:
@@ -73,8 +79,25 @@ class PaidReplies:
         self.usage.spent += price
 
 
+async def see_through(work: Coroutine[Any, Any, ReplyT]) -> ReplyT:
+    """What the work returns, even if its caller is cancelled meanwhile: then `end_if_cancelled` ends the caller."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([task])
+    return task.result()
+
+
+def end_if_cancelled() -> None:
+    """End a task that was cancelled while it saw something through."""
+    task = asyncio.current_task()
+    if task and task.cancelling():
+        raise asyncio.CancelledError
+
+
 async def side_by_side(works: Iterable[Coroutine[Any, Any, ReplyT]]) -> list[ReplyT]:
-    """What each returns, in order. The first error of one ends the others and is raised."""
+    """What each returns, in order. The first error of one ends the others, as soon as they have
+    seen through what they are at, and is raised."""
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(work) for work in works]

@@ -9,7 +9,7 @@ import pytest
 from dt2it_ray.data.chat import user_turn
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.schema import DropReason
-from dt2it_ray.models.paid_replies import PaidReplies, Usage, side_by_side
+from dt2it_ray.models.paid_replies import PaidReplies, Usage, see_through, side_by_side
 from dt2it_ray.models.protocols import Completion, GenerationRequest
 from dt2it_ray.models.response_cache import CachedReply, ResponseCache
 from dt2it_ray.store.files import Folder
@@ -64,6 +64,34 @@ def test_replies_to_a_request_that_is_then_refused_are_kept(cache: ResponseCache
     model = Model()
     assert complete(PaidReplies(cache), model, 3) == [f"answer {place}" for place in range(3)]
     assert model.asked == [[2]]
+
+
+def test_what_is_being_asked_and_kept_outlives_the_end_of_its_step(cache: ResponseCache) -> None:
+    model = Model(most=2)
+
+    async def end_amid(asked: asyncio.Event) -> None:
+        await asked.wait()
+        raise ValueError("the end")
+
+    async def run() -> None:
+        asked = asyncio.Event()
+
+        async def slow(places: Sequence[int]) -> Sequence[CachedReply] | Dropped:
+            asked.set()
+            await asyncio.sleep(0.05)
+            return await model.ask(places)
+
+        async def ask(places: Sequence[int]) -> Sequence[CachedReply] | Dropped:
+            return await see_through(slow(places))
+
+        request = GenerationRequest("k", (user_turn("Q?", 0),), (), 3)
+        await side_by_side([PaidReplies(cache).complete(request, MODEL, ask), end_amid(asked)])
+
+    with pytest.raises(ValueError, match="the end"):
+        asyncio.run(run())
+    assert model.asked == [[0, 1, 2]]
+    assert complete(PaidReplies(cache), model, 3) == [f"answer {place}" for place in range(3)]
+    assert model.asked[1:] == [[2]]
 
 
 def test_the_first_error_of_many_is_the_one_that_comes_through() -> None:

@@ -14,6 +14,7 @@ from dt2it_ray.data.schema import DropReason
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.endpoint.reply import ChatReply, Trouble, read_reply
 from dt2it_ray.models.endpoint.settings import EndpointSettings
+from dt2it_ray.models.paid_replies import end_if_cancelled, see_through
 
 FIRST_WAIT_S = 0.5
 MINUTE_S = 60
@@ -28,6 +29,8 @@ class EndpointClient:
             ConfigError: the key in the environment cannot be sent.
         """
         self._settings = settings
+        self.asked = self.unsent = 0
+        """Requests so far, and those of them that found no server."""
         self._key = key = read_key(settings.key_variable)
         self._http = httpx.AsyncClient(
             base_url=settings.url,
@@ -47,16 +50,20 @@ class EndpointClient:
         Raises:
             StageFailed: the server will not answer any request, see `read_reply`.
         """
+        self.asked += 1
         trouble = Trouble("not asked")
         for attempt in range(self._settings.attempts):
             if attempt:
                 await asyncio.sleep(self._wait_s(attempt, trouble.wait_s))
             async with self._places:
                 await self._stay_within_limits(tokens)
-                outcome = await self._ask(body)
+                # The server takes its pay for an answer that nobody waits for, too.
+                outcome = await see_through(self._ask(body))
             if not isinstance(outcome, Trouble):
                 return outcome
+            end_if_cancelled()
             trouble = outcome
+        self.unsent += trouble.unsent
         tries = f"{self._settings.attempts} tries, the last one: {trouble.what}"
         return Dropped(DropReason.ENDPOINT_FAILED, tries, trouble.evidence)
 
@@ -71,7 +78,8 @@ class EndpointClient:
         except TimeoutError:
             return Trouble(f"no whole answer within {self._settings.timeout_s:g} s")
         except httpx.RequestError as error:
-            return Trouble(self._without_key(f"{type(error).__name__}: {error}".encode()).decode())
+            what = self._without_key(f"{type(error).__name__}: {error}".encode()).decode()
+            return Trouble(what, unsent=isinstance(error, httpx.ConnectError))
         return read_reply(response.status_code, response.headers, self._without_key(response.content))
 
     def _without_key(self, told: bytes) -> bytes:

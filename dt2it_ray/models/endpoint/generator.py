@@ -10,6 +10,7 @@ from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.ids import content_id
 from dt2it_ray.data.images import BadImage, media_type
 from dt2it_ray.data.schema import DropReason
+from dt2it_ray.errors import StageFailed
 from dt2it_ray.models.endpoint.client import EndpointClient
 from dt2it_ray.models.endpoint.reply import ChatReply
 from dt2it_ray.models.endpoint.settings import EndpointSettings
@@ -21,6 +22,10 @@ from dt2it_ray.models.response_cache import CachedReply, ResponseCache
 CHARACTERS_PER_TOKEN = 3
 TOKENS_PER_IMAGE = 1000
 """Guesses for the limit of tokens a minute."""
+
+
+ENOUGH_TO_TELL = 8
+"""Requests of which none finds a server: it is down, and no row is to blame."""
 
 
 class EndpointGenerator:
@@ -40,9 +45,18 @@ class EndpointGenerator:
         """`samples` completions per request, in the order given; a request without all of them is `Dropped`.
 
         Raises:
-            StageFailed: the server answers no request at all. StoreError: the cache cannot be used.
+            StageFailed: the server answers no request at all, or is down. StoreError: the cache cannot be used.
         """
-        return self._runner.run(side_by_side(self._answer(request) for request in requests))
+        asked, unsent = self._client.asked, self._client.unsent
+        made = self._runner.run(side_by_side(self._answer(request) for request in requests))
+        asked, unsent = self._client.asked - asked, self._client.unsent - unsent
+        if asked < ENOUGH_TO_TELL or unsent < asked:
+            return made
+        last = next(one.detail for one in reversed(made) if isinstance(one, Dropped) and "ConnectError" in one.detail)
+        raise StageFailed(
+            f"no request could be sent to {self._settings.url}: {last}; start the server and run again: what was "
+            "answered is kept"
+        )
 
     def close(self) -> None:
         """Close the connections."""
@@ -54,9 +68,10 @@ class EndpointGenerator:
             messages = wire_messages(request.messages, request.images)
         except BadImage as error:
             return Dropped(DropReason.IMAGE_UNDECODABLE, str(error))
-        return await self._replies.complete(
-            request, self._identity, lambda places: self._ask(request, messages, places)
-        )
+        # Draws depend on the key, so another key's reply to the same words is another reply.
+        drawn_for = {"key": request.key} if self._sampling.temperature > 0 else {}
+        identity = {**self._identity, **drawn_for}
+        return await self._replies.complete(request, identity, lambda places: self._ask(request, messages, places))
 
     async def _ask(
         self, request: GenerationRequest, messages: Sequence[Message], samples: Sequence[int]

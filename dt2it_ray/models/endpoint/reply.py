@@ -42,6 +42,8 @@ class Trouble:
     what: str
     evidence: str = ""
     wait_s: float | None = None
+    unsent: bool = False
+    """There was no server to send it to."""
 
 
 class _Message(BaseModel):

@@ -3,14 +3,16 @@
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 Fault = str
 """`ok`, a status such as `429`, `garbage`, `encoding` (not the one it announces), `half` (a body that breaks off),
-`silence` or `gone` (no answer at all)."""
+`silence` or `gone` (no answer at all), `ok late` (after the others)."""
 GIVE_UP_S = 30
+LATE_S = 0.3
 
 
 class ChatServer:
@@ -67,6 +69,8 @@ def chat_server(fault: Callable[[int], Fault] = lambda _: "ok", most_choices: in
         def _answer(self, fault: Fault, content: bytes) -> None:
             if fault == "silence":
                 told.over.wait(GIVE_UP_S)
+            if fault == "ok late":
+                time.sleep(LATE_S)
             if fault in ("silence", "gone"):
                 return
             if fault == "garbage":

@@ -183,6 +183,50 @@ def test_what_the_cache_has_is_not_asked_again_and_what_changed_is(tmp_path: Pat
             assert len(server.bodies) == asked + 1
 
 
+@pytest.mark.parametrize(("temperature", "asked"), [(1.0, 2), (0.0, 1)])
+def test_a_drawn_reply_is_kept_for_its_own_key_and_a_certain_one_for_all(
+    tmp_path: Path, temperature: float, asked: int
+) -> None:
+    cache = ResponseCache(Folder(str(tmp_path)))
+    turns = (user_turn("Q?", 0),)
+    sampling = SamplingSettings(temperature=temperature)
+    with chat_server() as server, generator(server, cache, sampling) as endpoint:
+        for judge in ("A", "B", "A"):
+            endpoint.generate([GenerationRequest(judge, turns, (), 1)])
+    assert len(server.bodies) == asked
+
+
+def test_what_is_under_way_when_a_step_ends_is_kept_and_the_rest_is_not_asked(tmp_path: Path) -> None:
+    cache = ResponseCache(Folder(str(tmp_path)))
+    with (
+        chat_server(lambda number: "404" if number == 1 else "ok late") as server,
+        generator(server, cache, max_concurrent=3) as endpoint,
+        pytest.raises(StageFailed, match="404"),
+    ):
+        endpoint.generate([request(str(number)) for number in range(20)])
+    assert endpoint.usage.replies == 2 * (len(server.bodies) - 1)
+    assert sum(1 for _ in tmp_path.rglob("*.json")) == endpoint.usage.replies
+    assert 3 <= len(server.bodies) < 20
+
+
+def test_a_server_that_is_down_stops_the_step_and_single_failures_do_not() -> None:
+    with chat_server() as server:
+        pass
+    with generator(server, attempts=2) as endpoint:
+        few = endpoint.generate([request(str(number)) for number in range(7)])
+        assert {one.reason for one in few if isinstance(one, Dropped)} == {DropReason.ENDPOINT_FAILED}
+        with pytest.raises(StageFailed, match=f"no request could be sent to {server.url}.*ConnectError.*start the"):
+            endpoint.generate([request(str(number)) for number in range(8)])
+
+
+def test_a_server_that_is_down_stops_a_step_that_has_some_replies(tmp_path: Path) -> None:
+    cache = ResponseCache(Folder(str(tmp_path)))
+    with chat_server() as server, generator(server, cache) as endpoint:
+        endpoint.generate([request("kept")])
+    with generator(server, cache, attempts=1) as endpoint, pytest.raises(StageFailed, match="no request could be"):
+        endpoint.generate([request("kept"), *(request(str(number)) for number in range(8))])
+
+
 def test_replies_are_kept_as_they_come(tmp_path: Path) -> None:
     cache = ResponseCache(Folder(str(tmp_path)))
     with chat_server(lambda number: "ok" if number < 5 else "404") as server:
