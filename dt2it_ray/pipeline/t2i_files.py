@@ -101,7 +101,7 @@ def _shown_shape(source: str, dropped: str) -> str:
         source,
         unknown.rows,
         f"has a known shape. Row 1 has {unknown.first}. Known are {', '.join(SHAPES)} (docs/t2i.md shows them); "
-        "pass --shape NAME to have all rows read as one.",
+        f"pass --shape NAME to have all rows read as one. {dropped} holds them all.",
     )
 
 

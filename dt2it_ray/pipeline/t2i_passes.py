@@ -148,9 +148,9 @@ def dropped_line(row: Row, refusal: RowRefused) -> bytes:
     }
     try:
         return orjson.dumps(line, default=_as_text, option=AS_LINE)
-    except orjson.JSONEncodeError:
+    except orjson.JSONEncodeError as error:
         # orjson reads four times as many levels as it writes.
-        return orjson.dumps({**line, "raw": "nested too deeply to be written again"}, option=AS_LINE)
+        return orjson.dumps({**line, "raw": f"cannot be written again: {error}"}, option=AS_LINE)
 
 
 def _as_text(value: Any) -> str:

@@ -13,7 +13,7 @@ from dt2it_ray.pipeline.t2i_files import convert_t2i
 from tests.pipeline.t2i_inputs import PAIRS, caption_pair, convert, read_dropped, says_first, written
 from tests.stages.rows import png
 
-MARKED = [caption_pair(50, "an <image> of a car"), caption_pair(51, "一辆车 <image>")]
+MARKED = [caption_pair(50, "an <image> of a car"), caption_pair(51, "一辆车 <video>")]
 
 
 def imaged(number: int, *images: Any) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def imaged(number: int, *images: Any) -> dict[str, Any]:
     [(".jsonl", "out.json"), (".json", "out.jsonl"), (".jsonl", "out.parquet"), (".parquet", "out.parquet")],
 )
 @pytest.mark.parametrize("swap_augment", [False, True])
-def test_a_caption_with_an_image_mark_is_refused_on_all_ways(
+def test_a_caption_with_the_mark_of_a_file_is_refused_on_all_ways(
     tmp_path: Path, ending: str, out: str, swap_augment: bool
 ) -> None:
     made = convert(tmp_path, [*PAIRS[:9], *MARKED], ending, out, swap_augment=swap_augment)
@@ -42,7 +42,7 @@ def test_a_caption_with_an_image_mark_is_refused_on_all_ways(
     ("row", "sound"),
     [
         (PAIRS[0], True),
-        (caption_pair(1, "an <image of a car>"), True),
+        (caption_pair(1, "a < b <lora:car> <images>"), True),
         (MARKED[0], False),
         (MARKED[1], False),
         (caption_pair(1, "\u3000wide"), False),
@@ -91,6 +91,7 @@ def test_a_row_nested_too_deeply_to_be_written_again_is_refused(tmp_path: Path) 
     assert len(convert(tmp_path, [*PAIRS[:2], f'{{"chosen": {"[" * 500}{"]" * 500}}}'])) == 2
     (dropped,) = read_dropped(tmp_path / "out.json")
     assert (dropped["row"], dropped["field"]) == (3, "chosen.value")
+    assert "cannot be written again" in dropped["raw"]
 
 
 @pytest.mark.parametrize("ending", [".json", ".jsonl"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from dt2it_ray.data.formats.t2i.choice import IMAGE_MARK, Choice, Image
+from dt2it_ray.data.formats.t2i.choice import Choice, Image
 from dt2it_ray.data.ids import content_id
 from dt2it_ray.data.t2i_wording import FIRST_BETTER, SECOND_BETTER, chosen_and_rejected, comparison_question
 from dt2it_ray.errors import InputError
@@ -13,7 +13,7 @@ from dt2it_ray.errors import InputError
 Pair = tuple[int, int, float | None, bool]
 """The places of the better and the worse image of a choice, the strength, and whether neither is better."""
 
-IMAGE_MARKS = 2 * IMAGE_MARK
+IMAGE_MARKS = "<image><image>"
 """LLaMA-Factory wants as many marks as a row has images; they stand before the text, as in a user's turn."""
 
 BEFORE_QUESTION = b'{"conversations":[{"from":"human","value":'

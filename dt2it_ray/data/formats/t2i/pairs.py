@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from dt2it_ray.data.formats.t2i.choice import (
-    IMAGE_MARK,
     Choice,
     Refusal,
     RowRefused,
@@ -29,7 +28,7 @@ def read_caption_pair(row: Mapping[str, Any]) -> Choice:
         return _read_with_care(row)
     # Nearly all rows are two paths for one caption; what is beyond doubt needs no closer look.
     plain = type(caption) is str and type(images) is list and type(one) is str and type(two) is str
-    plain = plain and caption == same and IMAGE_MARK not in caption
+    plain = plain and caption == same and "<" not in caption
     if plain and one != two and caption.strip() and one.strip() and two.strip():
         return Choice(caption, images, None)
     return _read_with_care(row)

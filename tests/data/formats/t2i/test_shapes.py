@@ -111,7 +111,7 @@ def test_an_image_that_stands_twice_in_a_group_counts_once() -> None:
         ("caption_pair", {"chosen": {"value": " "}}, "field_invalid", "chosen.value"),
         ("caption_pair", {side: {"value": "a <image>"} for side in SIDES}, "field_invalid", "chosen.value"),
         ("hpdv3", {"prompt": "<image> a car"}, "field_invalid", "prompt"),
-        ("image_reward", {"prompt": "a car<image>"}, "field_invalid", "prompt"),
+        ("image_reward", {"prompt": "a car<audio>"}, "field_invalid", "prompt"),
         ("caption_pair", {"chosen": "a car"}, "field_invalid", "chosen.value"),
         ("caption_pair", {"rejected": {"value": "another"}}, "field_invalid", "rejected.value"),
         ("caption_pair", {"images": None}, "field_invalid", "images"),
