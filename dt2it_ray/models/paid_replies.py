@@ -56,14 +56,11 @@ class PaidReplies:
             for place, reply in zip(missing, told, strict=False):
                 replies[place] = reply
                 self._count(reply, hit=False)
-            await see_through(asyncio.to_thread(self._keep, [keys[place] for place in missing], told))
+            if self._cache:
+                new = [(keys[place], reply) for place, reply in zip(missing, told, strict=False)]
+                await see_through(asyncio.to_thread(_keep, self._cache, new))
             end_if_cancelled()
         return [Completion(reply.text, reply.finish_reason, reply.output_tokens) for reply in replies if reply]
-
-    def _keep(self, keys: Sequence[str], replies: Sequence[CachedReply]) -> None:
-        if self._cache:
-            for key, reply in zip(keys, replies, strict=False):
-                self._cache.put(key, reply)
 
     def _count(self, reply: CachedReply | None, hit: bool) -> None:
         if reply is None:
@@ -77,6 +74,11 @@ class PaidReplies:
         self.usage.input_tokens += reply.input_tokens
         self.usage.output_tokens += reply.output_tokens
         self.usage.spent += price
+
+
+def _keep(cache: ResponseCache, replies: Sequence[tuple[str, CachedReply]]) -> None:
+    for key, reply in replies:
+        cache.put(key, reply)
 
 
 async def see_through(work: Coroutine[Any, Any, ReplyT]) -> ReplyT:

@@ -22,8 +22,6 @@ from dt2it_ray.models.response_cache import CachedReply, ResponseCache
 CHARACTERS_PER_TOKEN = 3
 TOKENS_PER_IMAGE = 1000
 """Guesses for the limit of tokens a minute."""
-
-
 ENOUGH_TO_TELL = 8
 """Requests of which none finds a server: it is down, and no row is to blame."""
 
@@ -52,9 +50,9 @@ class EndpointGenerator:
         asked, unsent = self._client.asked - asked, self._client.unsent - unsent
         if asked < ENOUGH_TO_TELL or unsent < asked:
             return made
-        last = next(one.detail for one in reversed(made) if isinstance(one, Dropped) and "ConnectError" in one.detail)
+        failed = [one for one in made if isinstance(one, Dropped) and one.reason is DropReason.ENDPOINT_FAILED]
         raise StageFailed(
-            f"no request could be sent to {self._settings.url}: {last}; start the server and run again: what was "
+            f"no request could be sent to {self._settings.url}: {failed[-1].detail}; start the server and run again: what was "
             "answered is kept"
         )
 

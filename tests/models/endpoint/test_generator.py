@@ -190,7 +190,7 @@ def test_a_drawn_reply_is_kept_for_its_own_key_and_a_certain_one_for_all(
     cache = ResponseCache(Folder(str(tmp_path)))
     turns = (user_turn("Q?", 0),)
     sampling = SamplingSettings(temperature=temperature)
-    with chat_server() as server, generator(server, cache, sampling) as endpoint:
+    with chat_server() as server, generator(server, cache, sampling=sampling) as endpoint:
         for judge in ("A", "B", "A"):
             endpoint.generate([GenerationRequest(judge, turns, (), 1)])
     assert len(server.bodies) == asked
