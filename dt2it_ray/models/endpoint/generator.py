@@ -52,8 +52,8 @@ class EndpointGenerator:
             return made
         failed = [one for one in made if isinstance(one, Dropped) and one.reason is DropReason.ENDPOINT_FAILED]
         raise StageFailed(
-            f"no request could be sent to {self._settings.url}: {failed[-1].detail}; start the server and run again: what was "
-            "answered is kept"
+            f"no request could be sent to {self._settings.url}: {failed[-1].detail}; start the server and "
+            "run again: what was answered is kept"
         )
 
     def close(self) -> None:
