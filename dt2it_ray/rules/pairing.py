@@ -53,7 +53,8 @@ def form_pairs(
     turned = alike & ~agree_in_both_orders(listwise, judged, first, second) if both_orders else np.zeros_like(alike)
     agreed = alike & ~turned
     counts = {
-        **{"prompts": len(pc.unique(judged["prompt_id"])), "answers": judged.num_rows},
+        "prompts": len(pc.unique(judged["prompt_id"])),
+        "answers": judged.num_rows,
         "answers_judged_once": unmatched,
         "agreed": int(agreed.sum()),
         "disagreed": int((~tied & ~alike).sum()),
