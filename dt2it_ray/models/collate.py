@@ -14,6 +14,7 @@ from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.images import BadImage, decode
 from dt2it_ray.data.schema import DropReason
 from dt2it_ray.errors import StoreError
+from dt2it_ray.models.message_parts import refused_messages
 from dt2it_ray.models.model_settings import CollateSettings
 from dt2it_ray.models.protocols import Conversation
 
@@ -72,7 +73,7 @@ class Encoder:
         return self._encode(messages, images, open_turn=True)
 
     def _encode(self, messages: Sequence[Message], images: Sequence[bytes], open_turn: bool) -> Encoded | Dropped:
-        refused = self._refuse(messages, images)
+        refused = refused_messages(messages, len(images), self._special)
         if refused is not None:
             return refused
         pictures = []
@@ -89,20 +90,6 @@ class Encoder:
         prompt = messages if open_turn else messages[:-1]
         key = _digest(json.dumps(prompt, sort_keys=True).encode(), *(picture.key.encode() for picture in pictures))
         return Encoded(key, np.asarray(ids, dtype=np.int64), tuple(pictures))
-
-    def _refuse(self, messages: Sequence[Message], images: Sequence[bytes]) -> Dropped | None:
-        """A special token inside a text would let an answer end its own turn and write the next one."""
-        parts = [part for message in messages for part in _parts(message)]
-        places = sum(part["type"] == "image" for part in parts)
-        if places != len(images):
-            return Dropped(
-                DropReason.IMAGE_MISSING, f"{places} image places in the messages, {len(images)} images given"
-            )
-        for part in parts:
-            found = next((token for token in self._special if token in part.get("text", "")), None)
-            if found is not None:
-                return Dropped(DropReason.FIELD_INVALID, f"the text holds the special token {found}", part["text"])
-        return None
 
     def picture(self, content: bytes) -> Picture | Dropped:
         """An encoded image prepared for the vision tower, within the pixel limits."""
@@ -150,11 +137,6 @@ def open_encoder(folder: str, settings: CollateSettings, system_prompts: Mapping
     if not tokenizer.chat_template:
         raise StoreError(f"the tokenizer in {folder} has no chat template (chat_template.jinja)")
     return Encoder(tokenizer, image_processor, settings, system_prompts)
-
-
-def _parts(message: Message) -> list[dict[str, Any]]:
-    content = message["content"]
-    return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
 def _pixel_limits(image_processor: Any, settings: CollateSettings) -> dict[str, int]:

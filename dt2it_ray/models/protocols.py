@@ -18,10 +18,11 @@ class Conversation:
     images: tuple[bytes, ...]
 
 
-def reward_conversation(question: str, images: Sequence[Mapping[str, Any]] | None, answer: str) -> Conversation:
-    """What a reward model reads for an answer of a prompt row; `images` as in its column (`bytes`, `path`)."""
-    contents = tuple(image["bytes"] or b"" for image in images or ())
-    return Conversation(tuple(answered(question, len(contents), answer)), contents)
+def reward_conversation(prompt: Mapping[str, Any], answer: str) -> Conversation:
+    """What a reward model reads for an answer to a prompt row, of which `question`, `images` and `history` count."""
+    contents = tuple(image["bytes"] or b"" for image in prompt["images"] or ())
+    messages = answered(prompt["question"], len(contents), answer, prompt["history"])
+    return Conversation(tuple(messages), contents)
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ class Generator(Protocol):
 
 
 class Judge(Protocol):
-    """Replies to judge requests with rubric JSON as text, which may be malformed; `Dropped` where no reply came."""
+    """Replies to judge requests as text, which should be JSON in the form that the judge is asked for (a rubric, or
+    ratings by attribute) and may be malformed; `Dropped` where no reply came."""
 
     name: str
 

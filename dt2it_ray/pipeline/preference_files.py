@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.formats.preference_rows import PREFERENCE_ROWS
-from dt2it_ray.data.formats.training_rows import PLACEHOLDER, ImageNames
+from dt2it_ray.data.formats.training_rows import ImageNames
 from dt2it_ray.data.preferences import PREFERENCES
 from dt2it_ray.data.schema import DropReason
 from dt2it_ray.errors import ConfigError
@@ -69,7 +69,7 @@ def _rows_held(
         if row is not None:
             yield row
             continue
-        trouble = Dropped(DropReason.FIELD_INVALID, f"{to} cannot hold a text with its mark {PLACEHOLDER}")
+        trouble = Dropped(DropReason.FIELD_INVALID, f"{to} would count <image>, <video> or <audio> in a text as a file")
         evidence = {name: preference[name] for name in ("question", "chosen", "rejected")}
         refused = replace(trouble, evidence=json.dumps(evidence, ensure_ascii=False))
         written.refused.append({"step": "output", **refused.row(preference["pair_id"])})

@@ -46,26 +46,35 @@ def form_pairs(
     judged, unmatched = _answers_of_all(modes)
     first, second = every_two(codebook(judged["prompt_id"]).codes(judged["prompt_id"]))
     gaps = np.stack([_mean_gaps(judgements, judged, first, second) for judgements in modes.values()])
-    together = ~np.isnan(gaps).any(axis=0)
-    first, second, gaps, apart = first[together], second[together], gaps[:, together], int((~together).sum())
-    tied = (gaps == 0).any(axis=0)
-    alike = ~tied & (np.sign(gaps) == np.sign(gaps[0])).all(axis=0)
-    turned = alike & ~agree_in_both_orders(listwise, judged, first, second) if both_orders else np.zeros_like(alike)
-    agreed = alike & ~turned
+    steady = agree_in_both_orders(listwise, judged, first, second) if both_orders else None
+    agreed, outcomes = _outcomes(gaps, steady)
     counts = {
         "prompts": len(pc.unique(judged["prompt_id"])),
         "answers": judged.num_rows,
         "answers_judged_once": unmatched,
-        "agreed": int(agreed.sum()),
-        "disagreed": int((~tied & ~alike).sum()),
-        **({"order_turned": int(turned.sum())} if both_orders else {}),
-        "tied": int(tied.sum()),
-        **({"judged_apart": apart} if apart else {}),
+        **outcomes,
     }
-    better = np.where(gaps[0] > 0, first, second)[agreed]
-    worse = np.where(gaps[0] > 0, second, first)[agreed]
-    strength = np.round(np.abs(gaps).mean(axis=0)[agreed], MEAN_DECIMALS)
+    first, second, gaps = first[agreed], second[agreed], gaps[:, agreed]
+    better, worse = np.where(gaps[0] > 0, (first, second), (second, first))
+    strength = np.round(np.abs(gaps).mean(axis=0), MEAN_DECIMALS)
     return Pairing(_pair_table(judged, better, worse, strength, sources).sort_by("pair_id"), counts)
+
+
+def _outcomes(gaps: np.ndarray, steady: np.ndarray | None) -> tuple[np.ndarray, dict[str, int]]:
+    """Which comparisons are agreed, and how many went which way. `gaps` is (modes, comparisons), NaN where no judge of
+    a mode assessed both answers; `steady` says where no listwise judge turned a pair, None if that is not asked."""
+    apart = np.isnan(gaps).any(axis=0)
+    tied = ~apart & (gaps == 0).any(axis=0)
+    alike = ~apart & ~tied & (np.sign(gaps) == np.sign(gaps[0])).all(axis=0)
+    agreed = alike if steady is None else alike & steady
+    counts = {
+        "agreed": int(agreed.sum()),
+        "disagreed": int((~apart & ~tied & ~alike).sum()),
+        **({} if steady is None else {"order_turned": int((alike & ~steady).sum())}),
+        "tied": int(tied.sum()),
+        **({"judged_apart": int(apart.sum())} if apart.any() else {}),
+    }
+    return agreed, counts
 
 
 def _answers_of_all(modes: Mapping[str, pa.Table]) -> tuple[pa.Table, int]:

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from typing import IO, Any, Protocol
 
 from dt2it_ray.data.formats.fields import extension_of
+from dt2it_ray.data.formats.t2i.choice import MEDIA_MARK
 from dt2it_ray.data.ids import content_id
 
 PLACEHOLDER = "<image>"
@@ -34,9 +35,9 @@ def trl_row(example: Mapping[str, Any], images: Sequence[str]) -> dict[str, Any]
 
 
 def llama_factory_row(example: Mapping[str, Any], images: Sequence[str]) -> dict[str, Any] | None:
-    """A row of LLaMA-Factory's sharegpt form, which passes `margin` over. None if a text holds its image placeholder,
-    as that would count as an image."""
-    if any(PLACEHOLDER in (text or "") for text in (example["question"], example["answer"], example["rejected"])):
+    """A row of LLaMA-Factory's sharegpt form, which passes `margin` over. None if a text holds its mark of an image, a
+    video or a sound, as that would count as a file."""
+    if any(MEDIA_MARK.search(example[name] or "") for name in ("question", "answer", "rejected")):
         return None
     asked = {"from": "human", "value": PLACEHOLDER * len(images) + example["question"]}
     answer = {"from": "gpt", "value": example["answer"]}

@@ -11,6 +11,7 @@ from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.ids import content_id
 from dt2it_ray.data.images import BadImage, decode
 from dt2it_ray.data.schema import DropReason
+from dt2it_ray.models.message_parts import parts_of, refused_messages
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,9 @@ class ReadyPrompt:
 def ready_prompt(
     messages: Sequence[Message], images: Sequence[bytes], tokenizer: Any, special: Collection[str]
 ) -> ReadyPrompt | Dropped:
-    """The prompt that the model is to continue with an assistant turn. A text that holds one of the `special` tokens
-    is refused, as it could end its own turn or call for an image that is not there."""
-    refused = _refused(messages, len(images), special)
+    """The prompt that the model is to continue with an assistant turn, or why it is refused: see `refused_messages`;
+    an image that cannot be read is refused too."""
+    refused = refused_messages(messages, len(images), special)
     if refused is not None:
         return refused
     try:
@@ -50,27 +51,9 @@ def ready_prompt(
     return ReadyPrompt(text, pictures, tuple(content_id("image", content) for content in images))
 
 
-def _refused(messages: Sequence[Message], num_images: int, special: Collection[str]) -> Dropped | None:
-    parts = [part for message in messages for part in _parts(message)]
-    places = sum(part["type"] == "image" for part in parts)
-    if places != num_images:
-        return Dropped(DropReason.IMAGE_MISSING, f"{places} image places in the messages, {num_images} images given")
-    for part in parts:
-        text = part.get("text", "")
-        found = next((token for token in special if token in text), None)
-        if found is not None:
-            return Dropped(DropReason.FIELD_INVALID, f"the text holds the special token {found}", text)
-    return None
-
-
 def _plain(message: Message) -> Message:
     """A message without images as one string: templates of text models know no parts."""
-    parts = _parts(message)
+    parts = parts_of(message)
     if any(part["type"] != "text" for part in parts):
         return message
     return {**message, "content": "".join(part["text"] for part in parts)}
-
-
-def _parts(message: Message) -> list[dict[str, Any]]:
-    content = message["content"]
-    return [{"type": "text", "text": content}] if isinstance(content, str) else content

@@ -56,9 +56,14 @@ def test_llama_factory_rows_hold_one_placeholder_per_image() -> None:
     }
 
 
-@pytest.mark.parametrize("field", ["question", "answer", "rejected"])
-def test_a_text_that_llama_factory_would_take_for_an_image_is_refused_and_counted(field: str, tmp_path: Path) -> None:
-    spoilt = {**PREFERENCE, field: "see <image> here"}
+@pytest.mark.parametrize(
+    ("field", "mark"),
+    [("question", "<image>"), ("answer", "<video>"), ("rejected", "<audio>"), ("rejected", "<image>")],
+)
+def test_a_text_that_llama_factory_would_take_for_a_file_is_refused_and_counted(
+    field: str, mark: str, tmp_path: Path
+) -> None:
+    spoilt = {**PREFERENCE, field: f"see {mark} here"}
     counts = write_derived_sets([teaching(spoilt)], Folder(str(tmp_path)), ["dpo"], ["trl", "llama_factory"], "")
     assert counts == {"dpo.trl.jsonl": 1, "dpo.llama_factory.jsonl": 0, "dpo.llama_factory.refused": 1}
     assert rows_of(tmp_path, "dpo.llama_factory.jsonl") == []
