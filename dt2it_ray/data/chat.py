@@ -26,9 +26,32 @@ def user_turn(question: str, num_images: int) -> Message:
     return {"role": "user", "content": [*images, {"type": "text", "text": question}]}
 
 
-def answered(question: str, num_images: int, answer: str) -> list[Message]:
-    """A question about some images with an answer to it."""
-    return [user_turn(question, num_images), {"role": "assistant", "content": answer}]
+def asked(question: str, num_images: int, history: Sequence[Mapping[str, Any]] | None = None) -> list[Message]:
+    """The turns of a prompt: its history (TURN rows), then the question with the images that no earlier turn shows."""
+    before = [_turn(turn) for turn in history or ()]
+    shown = sum(turn["images"] or 0 for turn in history or ())
+    return [*before, user_turn(question, num_images - shown)]
+
+
+def answered(
+    question: str, num_images: int, answer: str, history: Sequence[Mapping[str, Any]] | None = None
+) -> list[Message]:
+    """A prompt with an answer to it."""
+    return [*asked(question, num_images, history), {"role": "assistant", "content": answer}]
+
+
+def transcript(question: str, history: Sequence[Mapping[str, Any]] | None = None) -> str:
+    """The prompt as one text for a judge: the question alone, or all turns by role where there are earlier ones."""
+    if not history:
+        return question
+    turns = [(turn["role"], turn["text"]) for turn in history]
+    return "\n\n".join(f"{role.capitalize()}: {text}" for role, text in (*turns, ("user", question)))
+
+
+def _turn(turn: Mapping[str, Any]) -> Message:
+    if turn["role"] == "user":
+        return user_turn(turn["text"], turn["images"] or 0)
+    return {"role": turn["role"], "content": turn["text"]}
 
 
 def with_system(messages: Sequence[Message], prompts: Mapping[str, str]) -> list[Message]:

@@ -2,6 +2,8 @@
 
 import hashlib
 import struct
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 ID_LENGTH = 20
 """Hex digits of an id: 80 bits, so that ten million rows collide with a chance under one in ten billion."""
@@ -22,9 +24,10 @@ def content_digest(*parts: str | bytes | int) -> hashlib.blake2b:
     return digest
 
 
-def prompt_id(images: list[bytes], question: str) -> str:
-    """The name of a prompt: its images' bytes, in order, and its question."""
-    return content_id("prompt", len(images), *images, question)
+def prompt_id(images: Sequence[bytes], question: str, history: Sequence[Mapping[str, Any]] | None = None) -> str:
+    """The name of a prompt: its images' bytes, in order, its question, and the turns before it if there are any."""
+    turns = [part for turn in history or () for part in (turn["role"], turn["text"], turn["images"] or 0)]
+    return content_id("prompt", len(images), *images, question, *turns)
 
 
 def answer_id(prompt: str, text: str) -> str:

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from dt2it_ray.data.schema import IMAGE, PAIRS
+from dt2it_ray.data.schema import IMAGE, PAIRS, TURN
 
 PAIRS_OF_PROMPT = pa.schema(
     [
@@ -19,6 +19,7 @@ PREFERENCES = pa.schema(
         ("source", pa.string()),
         ("language", pa.string()),
         ("images", pa.list_(IMAGE)),
+        ("history", pa.list_(TURN)),
         ("question", pa.string()),
         ("chosen", pa.string()),
         ("rejected", pa.string()),

@@ -20,6 +20,9 @@ LABEL = pa.struct(
 )
 """One labelled pair of a prompt. `planted_flip` is known in the embedded world only: the label is wrong on purpose."""
 
+TURN = pa.struct([("role", pa.string()), ("text", pa.string()), ("images", pa.int64())])
+"""One message before the question: `system`, `user` or `assistant`, its text, and how many images stand before it."""
+
 PROMPTS = pa.schema(
     [
         ("prompt_id", pa.string()),
@@ -27,6 +30,7 @@ PROMPTS = pa.schema(
         ("category", pa.string()),
         ("language", pa.string()),
         ("images", pa.list_(IMAGE)),
+        ("history", pa.list_(TURN)),
         ("question", pa.string()),
         ("reference", pa.string()),
         ("scene", pa.string()),
@@ -34,7 +38,8 @@ PROMPTS = pa.schema(
         ("labels", pa.list_(LABEL)),
     ]
 )
-"""A prompt with every distinct answer to it: the only wide rows. `scene` is planted truth (embedded world only)."""
+"""A prompt with every distinct answer to it: the only wide rows. `question` is the last user turn, which shows the
+images that no turn of `history` shows. `scene` is planted truth (embedded world only)."""
 
 PAIRS = pa.schema(
     [
@@ -149,6 +154,7 @@ TEACHINGS = pa.schema(
         ("prompt_id", pa.string()),
         ("source", pa.string()),
         ("images", pa.list_(IMAGE)),
+        ("history", pa.list_(TURN)),
         ("examples", pa.list_(EXAMPLE)),
     ]
 )

@@ -13,7 +13,7 @@ from dt2it_ray.models.protocols import Conversation, reward_conversation
 from dt2it_ray.store.files import Folder
 
 PAIR_COLUMNS = ("pair_id", "prompt_id", "chosen_id", "rejected_id")
-PROMPT_COLUMNS = ("prompt_id", "images", "question")
+PROMPT_COLUMNS = ("prompt_id", "images", "history", "question")
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,10 @@ class TrainingRows:
 
     def pair(self, index: int) -> TrainingPair:
         """Pair number `index` of the table."""
-        prompt = int(self._prompt_row[index])
-        question = self._prompts["question"][prompt].as_py()
-        images = self._prompts["images"][prompt].as_py()
+        place = int(self._prompt_row[index])
+        prompt = {name: self._prompts[name][place].as_py() for name in PROMPT_COLUMNS}
         chosen, rejected = (
-            reward_conversation(question, images, self._answer(rows[index]))
-            for rows in (self._chosen_row, self._rejected_row)
+            reward_conversation(prompt, self._answer(rows[index])) for rows in (self._chosen_row, self._rejected_row)
         )
         return TrainingPair(self._pairs["pair_id"][index].as_py(), chosen, rejected, float(self.weights[index]))
 
@@ -75,7 +73,7 @@ class TrainingRows:
 
     def lengths(self) -> np.ndarray:
         """A cheap guess of each pair's size, to put pairs of like size together: characters of its texts."""
-        question = pc.utf8_length(self._prompts["question"]).to_numpy()
+        question = pc.utf8_length(self._prompts["question"]).to_numpy() + _history_lengths(self._prompts["history"])
         answer = pc.utf8_length(self._answers["text"]).to_numpy()
         return question[self._prompt_row] + answer[self._chosen_row] + answer[self._rejected_row]
 
@@ -115,6 +113,13 @@ def _open(path: str, columns: Sequence[str] | None = None) -> pa.Table:
 def _read(path: str, columns: Sequence[str], wanted: pa.Array) -> pa.Table:
     table = _open(path, columns)
     return table.filter(pc.is_in(table["prompt_id"], value_set=wanted))
+
+
+def _history_lengths(history: pa.ChunkedArray) -> np.ndarray:
+    """Characters of the earlier turns of each prompt."""
+    turns = history.combine_chunks()
+    texts = pc.utf8_length(pc.struct_field(pc.list_flatten(turns), "text")).to_numpy(zero_copy_only=False)
+    return np.bincount(pc.list_parent_indices(turns).to_numpy(), weights=texts, minlength=len(turns)).astype(np.int64)
 
 
 def _flatten(table: pa.Table) -> pa.Table:

@@ -7,6 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import pyarrow as pa
 
+from dt2it_ray.data.chat import transcript
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.schema import CANDIDATES, PROMPTS, DropReason
 from dt2it_ray.models.protocols import Judge, JudgeRequest, RefusedReply
@@ -14,9 +15,10 @@ from dt2it_ray.rules.faults import Fault
 from dt2it_ray.rules.reply_fields import Refused
 from dt2it_ray.rules.shown_order import shown_order
 
+PROMPT_COLUMNS = ("prompt_id", "language", "images", "history", "question", "reference", "scene")
 READS = pa.schema(
     [
-        *(PROMPTS.field(name) for name in ("prompt_id", "language", "images", "question", "reference", "scene")),
+        *(PROMPTS.field(name) for name in PROMPT_COLUMNS),
         CANDIDATES.field("answers"),
     ]
 )
@@ -70,7 +72,7 @@ def request_for(row: Mapping[str, Any], answers: Sequence[str], key: str) -> Jud
     """The first request about some answers to a prompt row."""
     return JudgeRequest(
         key=key,
-        question=row["question"],
+        question=transcript(row["question"], row["history"]),
         reference=row["reference"] or "",
         language=row["language"],
         images=tuple(image["bytes"] for image in row["images"]),

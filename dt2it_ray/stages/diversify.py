@@ -9,7 +9,7 @@ import pyarrow as pa
 from pydantic import Field, model_validator
 
 from dt2it_ray.data.answer_tables import NEEDS
-from dt2it_ray.data.chat import user_turn
+from dt2it_ray.data.chat import asked, transcript
 from dt2it_ray.data.dropped import Dropped, dropped_table
 from dt2it_ray.data.origins import DEGRADED, MODEL, REFERENCE
 from dt2it_ray.data.schema import CANDIDATES, PROMPTS, DropReason
@@ -186,11 +186,11 @@ def _contradictions(rows: Sequence[Row], writers: Writers, settings: AdditionSet
     """One answer of each prompt that has a turn for it, written anew; what is no rewrite is counted and left out."""
     if writers.contradictions is None:
         return {}
-    asked = [row for row in rows if _is_asked(row, "contradiction", settings)]
-    originals = [answers_in_turn(row["answers"], "contradiction")[0] for row in asked]
-    requests = [_rewrite(row, answer, settings) for row, answer in zip(asked, originals, strict=True)]
+    chosen = [row for row in rows if _is_asked(row, "contradiction", settings)]
+    originals = [answers_in_turn(row["answers"], "contradiction")[0] for row in chosen]
+    requests = [_rewrite(row, answer, settings) for row, answer in zip(chosen, originals, strict=True)]
     written: Written = {}
-    for row, answer, made in zip(asked, originals, writers.contradictions.generate(requests), strict=True):
+    for row, answer, made in zip(chosen, originals, writers.contradictions.generate(requests), strict=True):
         if isinstance(made, Dropped):
             counts["contradictions_failed"] += 1
         elif is_usable_rewrite(answer["text"], made[0].text, settings.length_ratio):
@@ -203,22 +203,23 @@ def _contradictions(rows: Sequence[Row], writers: Writers, settings: AdditionSet
 
 def _rewrite(row: Row, answer: Row, settings: AdditionSettings) -> GenerationRequest:
     images = tuple(image["bytes"] for image in row["images"])
-    asked = contradiction_message(settings.template, row["language"], len(images), row["question"], answer["text"])
-    return GenerationRequest(f"contradiction {answer['answer_id']}", (asked,), images, 1)
+    question = transcript(row["question"], row["history"])
+    turn = contradiction_message(settings.template, row["language"], len(images), question, answer["text"])
+    return GenerationRequest(f"contradiction {answer['answer_id']}", (turn,), images, 1)
 
 
 def _better_answers(rows: Sequence[Row], writers: Writers, settings: AdditionSettings, counts: Counter[str]) -> Written:
     """Answers of the stronger model to each prompt that has a turn for it."""
     if writers.better is None:
         return {}
-    asked = [row for row in rows if _is_asked(row, "engine", settings)]
+    chosen = [row for row in rows if _is_asked(row, "engine", settings)]
     requests = []
-    for row in asked:
+    for row in chosen:
         images = tuple(image["bytes"] for image in row["images"])
-        turn = user_turn(row["question"], len(images))
-        requests.append(GenerationRequest(f"better {row['prompt_id']}", (turn,), images, settings.most_better))
+        turns = tuple(asked(row["question"], len(images), row["history"]))
+        requests.append(GenerationRequest(f"better {row['prompt_id']}", turns, images, settings.most_better))
     written: Written = {}
-    for row, made in zip(asked, writers.better.generate(requests), strict=True):
+    for row, made in zip(chosen, writers.better.generate(requests), strict=True):
         if isinstance(made, Dropped):
             counts["better_failed"] += 1
         else:
@@ -229,10 +230,10 @@ def _better_answers(rows: Sequence[Row], writers: Writers, settings: AdditionSet
 
 DIVERSIFY = MapStage(
     name="diversify",
-    version=1,
+    version=2,
     reads=pa.schema(
         [
-            *(PROMPTS.field(name) for name in ("prompt_id", "language", "images", "question", "reference")),
+            *(PROMPTS.field(name) for name in ("prompt_id", "language", "images", "history", "question", "reference")),
             *(CANDIDATES.field(name) for name in ("answers", "origins", "samples")),
             NEEDS.field("need"),
         ]

@@ -3,7 +3,7 @@
 import pyarrow as pa
 from pydantic import Field
 
-from dt2it_ray.data.chat import user_turn
+from dt2it_ray.data.chat import asked
 from dt2it_ray.data.dropped import Dropped, dropped_table
 from dt2it_ray.data.ids import answer_id
 from dt2it_ray.data.origins import MODEL
@@ -65,13 +65,14 @@ def generate_batch(batch: pa.Table, generator: Generator, settings: GenerateSett
 
 def _request(row: dict, samples: int) -> GenerationRequest:
     images = tuple(image["bytes"] for image in row["images"])
-    return GenerationRequest(row["prompt_id"], (user_turn(row["question"], len(images)),), images, samples)
+    messages = tuple(asked(row["question"], len(images), row["history"]))
+    return GenerationRequest(row["prompt_id"], messages, images, samples)
 
 
 GENERATE = MapStage(
     name="generate",
-    version=2,
-    reads=pa.schema([PROMPTS.field(name) for name in ("prompt_id", "images", "question")]),
+    version=3,
+    reads=pa.schema([PROMPTS.field(name) for name in ("prompt_id", "images", "history", "question")]),
     writes=CANDIDATES,
     build=build_generation,
 )

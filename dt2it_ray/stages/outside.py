@@ -60,5 +60,5 @@ def open_images(batch: pa.Table, root: Folder) -> Outcome:
     return Outcome(pa.Table.from_pylist(rows, schema=PROMPTS), dropped_table(refused))
 
 
-LOAD_PROMPTS = LoadStage(name="load_prompts", version=1, writes=PROMPTS, load=load_prompts)
-OPEN_IMAGES = MapStage(name="open_images", version=1, reads=PROMPTS, writes=PROMPTS, build=build_opening)
+LOAD_PROMPTS = LoadStage(name="load_prompts", version=2, writes=PROMPTS, load=load_prompts)
+OPEN_IMAGES = MapStage(name="open_images", version=2, reads=PROMPTS, writes=PROMPTS, build=build_opening)

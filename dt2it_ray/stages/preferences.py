@@ -40,6 +40,7 @@ def _preference(row: Mapping[str, Any], pair: Mapping[str, Any]) -> dict[str, An
         "source": row["source"],
         "language": row["language"],
         "images": [image if not image["path"] else {"bytes": None, "path": image["path"]} for image in row["images"]],
+        "history": row["history"],
         "question": row["question"],
         "chosen": chosen,
         "rejected": rejected,
@@ -54,10 +55,10 @@ GROUP_PAIRS = GatherStage(
 )
 WRITE_PREFERENCES = MapStage(
     name="preferences",
-    version=1,
+    version=2,
     reads=pa.schema(
         [
-            *(PROMPTS.field(name) for name in ("prompt_id", "source", "language", "images", "question")),
+            *(PROMPTS.field(name) for name in ("prompt_id", "source", "language", "images", "history", "question")),
             *(CANDIDATES.field(name) for name in ("answers", "origins")),
             PAIRS_OF_PROMPT.field("pairs"),
         ]

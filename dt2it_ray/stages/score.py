@@ -35,13 +35,13 @@ def score_batch(batch: pa.Table, scorer: Scorer) -> Outcome:
 
 def conversations_of(row: dict) -> list[Conversation]:
     """What a reward model reads for each answer of a prompt row."""
-    return [reward_conversation(row["question"], row["images"], answer["text"]) for answer in row["answers"]]
+    return [reward_conversation(row, answer["text"]) for answer in row["answers"]]
 
 
 SCORE = MapStage(
     name="score",
-    version=1,
-    reads=pa.schema([PROMPTS.field(name) for name in ("prompt_id", "images", "question", "answers")]),
+    version=2,
+    reads=pa.schema([PROMPTS.field(name) for name in ("prompt_id", "images", "history", "question", "answers")]),
     writes=SCORES,
     build=build_scoring,
     per="prompt_id",

@@ -83,6 +83,7 @@ def reformulate_row(row: Mapping[str, Any]) -> dict[str, Any]:
         "category": "t2i",
         "language": language_of(row["caption"]),
         "images": row["images"] if row["chosen_first"] else row["images"][::-1],
+        "history": None,
         "question": comparison_question(row["caption"]),
         "reference": None,
         "scene": None,
@@ -102,7 +103,7 @@ CHECK = MapStage(
 ASSIGN_SIDES = GatherStage(name="sides", version=1, reads={"rows": NAMES}, writes=SIDES, decide=assign_sides)
 REFORMULATE = MapStage(
     name="reformulate",
-    version=2,
+    version=3,
     reads=pa.schema([*T2I_ROWS, SIDES.field("chosen_first")]),
     writes=PROMPTS,
     build=build_reformulation,

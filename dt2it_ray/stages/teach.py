@@ -72,16 +72,17 @@ def _teaching(row: Mapping[str, Any], settings: TeachSettings) -> dict[str, Any]
         "prompt_id": row["prompt_id"],
         "source": row["source"],
         "images": [image if not image["path"] else {"bytes": None, "path": image["path"]} for image in row["images"]],
+        "history": row["history"],
         "examples": derive_examples(prompt, settings.min_quality),
     }
 
 
 TEACH = MapStage(
     name="granular_sets",
-    version=1,
+    version=2,
     reads=pa.schema(
         [
-            *(PROMPTS.field(name) for name in ("prompt_id", "source", "images", "question", "reference")),
+            *(PROMPTS.field(name) for name in ("prompt_id", "source", "images", "history", "question", "reference")),
             *(CANDIDATES.field(name) for name in ("answers", "origins")),
             *(CHOICES.field(name) for name in ("graded", "chosen_id", "rejected_id", "gap")),
         ]

@@ -144,7 +144,7 @@ def _benchmark_row(row: Mapping[str, Any], seed: int) -> dict[str, Any]:
     return benchmark_row(row["prompt_id"], row["source"], seed, row["number"])
 
 
-def _row_stage(name: str, reads: pa.Schema, writes: pa.Schema, make_row: MakeRow, version: int = 1) -> MapStage:
+def _row_stage(name: str, reads: pa.Schema, writes: pa.Schema, make_row: MakeRow, version: int = 2) -> MapStage:
     build = functools.partial(build_rows, make_row, writes)
     return MapStage(name=name, version=version, reads=reads, writes=writes, build=build)
 
@@ -168,10 +168,10 @@ INDEX = GatherStage(name="index", version=1, reads={}, writes=NUMBERS, decide=_i
 INDEX_LABELS = GatherStage(name="index_labels", version=1, reads={}, writes=LABELS, decide=_index_labels)
 DISTILL = _row_stage("distill_rows", NUMBERS, PROMPTS, _distill_row)
 T2I = _row_stage("t2i_rows", NUMBERS, T2I_ROWS, _t2i_row)
-OPEN = _row_stage("open_rows", LABELS, PROMPTS, _open_row, version=2)
+OPEN = _row_stage("open_rows", LABELS, PROMPTS, _open_row, version=3)
 BENCHMARKS = _row_stage("benchmark_rows", NUMBERS, BENCHMARK_ROWS, _benchmark_row)
 EXPORT = ExportStage(name="export_benchmark", version=1, reads={"rows": BENCHMARK_ROWS}, export=export_benchmark)
-LOAD = LoadStage(name="load_benchmarks", version=1, writes=BENCHMARK_ROWS, load=load_benchmarks)
+LOAD = LoadStage(name="load_benchmarks", version=2, writes=BENCHMARK_ROWS, load=load_benchmarks)
 
 
 class AddStep(Protocol):

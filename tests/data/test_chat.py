@@ -2,7 +2,7 @@
 
 import pytest
 
-from dt2it_ray.data.chat import REWARD_SYSTEM, answered, language_of, user_turn, with_system
+from dt2it_ray.data.chat import REWARD_SYSTEM, answered, asked, language_of, transcript, user_turn, with_system
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,23 @@ def test_the_last_question_of_a_chat_chooses_the_system_prompt() -> None:
 def test_a_system_message_that_is_there_is_kept() -> None:
     turns = [{"role": "system", "content": "Be strict."}, *answered("Q", 0, "A")]
     assert with_system(turns, REWARD_SYSTEM) == turns
+
+
+HISTORY = [
+    {"role": "system", "text": "Be strict.", "images": 0},
+    {"role": "user", "text": "What is it?", "images": 1},
+    {"role": "assistant", "text": "A cat.", "images": 0},
+]
+
+
+def test_the_question_shows_the_images_that_no_earlier_turn_shows() -> None:
+    system, first, reply, last = asked("And these?", 3, HISTORY)
+    assert (system, first) == ({"role": "system", "content": "Be strict."}, user_turn("What is it?", 1))
+    assert reply == {"role": "assistant", "content": "A cat."}
+    assert last == user_turn("And these?", 2)
+
+
+def test_a_judge_reads_all_turns_and_a_question_without_history_as_it_is() -> None:
+    assert transcript("And these?") == transcript("And these?", []) == "And these?"
+    told = "System: Be strict.\n\nUser: What is it?\n\nAssistant: A cat.\n\nUser: And these?"
+    assert transcript("And these?", HISTORY) == told

@@ -53,3 +53,10 @@ def test_draws_are_uniform_and_repeat() -> None:
     tenths = [sum(int(draw * 10) == tenth for draw in draws) for tenth in range(10)]
     assert tenths == pytest.approx([400] * 10, abs=95)
     assert unit_interval("seed", 1) != unit_interval("other", 1)
+
+
+def test_the_turns_before_a_question_make_another_prompt() -> None:
+    turn = {"role": "user", "text": "Hello.", "images": 0}
+    prompts = [prompt_id([], "Q", history) for history in (None, [turn], [turn | {"role": "assistant"}], [turn, turn])]
+    assert len(set(prompts)) == 4
+    assert prompt_id([], "Q", []) == prompt_id([], "Q")

@@ -139,6 +139,7 @@ def write_toy_pairs(folder: Path, num_prompts: int) -> TrainJob:
         {
             "prompt_id": f"prompt-{number:03}",
             "images": [{"bytes": picture(number), "path": None}],
+            "history": None,
             "question": f"How many red circles are in image {number}?",
             "answers": [{"answer_id": f"{name}-{number:03}", "text": text} for name, text in ANSWERS.items()],
         }

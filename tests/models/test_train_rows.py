@@ -1,18 +1,20 @@
 """The order in which training pairs are seen, and pairs whose rows are missing."""
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dt2it_ray.data.schema import PROMPTS
 from dt2it_ray.errors import InputError
-from dt2it_ray.models.train_rows import TrainingRows, open_training_rows
+from dt2it_ray.models.train_rows import PROMPT_COLUMNS, TrainingRows, open_training_rows
 
 NAMES = [f"pair-{place}" for place in range(10)]
 
 
-def rows_of(names: list[str], prompt: str = "p") -> TrainingRows:
+def rows_of(names: list[str], prompt: str = "p", history: list[dict] | None = None) -> TrainingRows:
     pairs = pa.table(
         {
             "pair_id": names,
@@ -21,7 +23,8 @@ def rows_of(names: list[str], prompt: str = "p") -> TrainingRows:
             "rejected_id": ["no"] * len(names),
         }
     )
-    prompts = pa.table({"prompt_id": ["p"], "images": pa.array([[]], pa.list_(pa.null())), "question": ["Is it?"]})
+    row = {"prompt_id": "p", "images": [], "history": history, "question": "Is it?"}
+    prompts = pa.Table.from_pylist([row], schema=pa.schema([PROMPTS.field(name) for name in PROMPT_COLUMNS]))
     return TrainingRows(pairs, prompts, pa.table({"answer_id": ["yes", "no"], "text": ["Yes.", "No."]}))
 
 
@@ -46,6 +49,15 @@ def test_a_pair_is_two_conversations_about_its_prompt() -> None:
     assert pair.weight == 1.0
 
 
+def test_a_pair_shows_the_turns_before_its_question_and_counts_their_length() -> None:
+    history = [{"role": "user", "text": "Hello.", "images": 0}, {"role": "assistant", "text": "Hi.", "images": None}]
+    pair = rows_of(NAMES, history=history).pair(0)
+    assert [message["role"] for message in pair.rejected.messages] == ["user", "assistant", "user", "assistant"]
+    assert pair.rejected.messages[1]["content"] == "Hi."
+    longer = rows_of(NAMES, history=history).lengths() - rows_of(NAMES).lengths()
+    assert longer.tolist() == [len("Hello.") + len("Hi.")] * len(NAMES)
+
+
 def test_a_pair_whose_prompt_is_missing_and_an_empty_table_are_errors() -> None:
     with pytest.raises(InputError, match="prompt"):
         rows_of(NAMES, prompt="unknown")
@@ -54,7 +66,7 @@ def test_a_pair_whose_prompt_is_missing_and_an_empty_table_are_errors() -> None:
 
 
 def test_rows_that_several_parts_hold_are_used_once(tmp_path: Path) -> None:
-    def write(name: str, table: dict[str, list]) -> str:
+    def write(name: str, table: dict[str, Any]) -> str:
         pq.write_table(pa.table(table), tmp_path / name)
         return f"{tmp_path}/{name}"
 
@@ -62,7 +74,9 @@ def test_rows_that_several_parts_hold_are_used_once(tmp_path: Path) -> None:
         answers = [[{"answer_id": f"{prompt}-{kind}", "text": kind} for kind in ("yes", "no")] for prompt in prompts]
         images = [[{"bytes": prompt.encode()}] for prompt in prompts]
         questions = [f"Is it {prompt}?" for prompt in prompts]
-        return [write(name, {"prompt_id": prompts, "images": images, "question": questions, "answers": answers})]
+        history = pa.nulls(len(prompts), PROMPTS.field("history").type)
+        columns = {"images": images, "history": history, "question": questions, "answers": answers}
+        return [write(name, {"prompt_id": prompts, **columns})]
 
     names = {"pair_id": ["1", "2"], "prompt_id": ["b", "a"], "chosen_id": ["b-yes", "a-no"]}
     pairs = write("pairs.parquet", names | {"rejected_id": ["b-no", "a-yes"]})

@@ -111,6 +111,7 @@ def prompt(name: str, source: str = "label_flips", answers: Sequence[str] = ("A"
         "category": "counting",
         "language": "en",
         "images": [{"bytes": picture(), "path": None}],
+        "history": None,
         "question": f"How many stars are there? ({name})",
         "reference": "two",
         "scene": None,

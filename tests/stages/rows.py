@@ -27,6 +27,7 @@ def prompt_row(prompt: str, texts: Sequence[str] = (), **fields: Any) -> dict[st
         "category": "colour",
         "language": "en",
         "images": [{"bytes": png(), "path": None}],
+        "history": None,
         "question": f"What is {prompt}?",
         "reference": None,
         "scene": None,

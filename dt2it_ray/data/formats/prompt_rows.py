@@ -149,6 +149,7 @@ def _prompt(source: str, asked: AskedRow) -> dict[str, Any]:
         "category": None,
         "language": language_of(asked.question),
         "images": list(asked.images),
+        "history": None,
         "question": asked.question,
         "reference": asked.reference,
         "scene": None,

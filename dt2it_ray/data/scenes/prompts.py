@@ -60,6 +60,7 @@ def prompt_row(
         "category": asked.question.family,
         "language": asked.question.language,
         "images": [{"bytes": render(asked.scene), "path": None}],
+        "history": None,
         "question": asked.question.text,
         "reference": None,
         "scene": asked.truth_json(),

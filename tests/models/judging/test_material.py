@@ -59,10 +59,8 @@ def test_no_injection_opens_a_turn_or_an_image_place_in_a_judges_prompt(
 
 @pytest.mark.parametrize("name", [name for name in INJECTIONS if not name.startswith("huge")])
 def test_a_reward_model_scores_an_answer_as_text_or_refuses_it(encoder: Encoder, name: str) -> None:
-    image = [{"bytes": png(), "path": None}]
-    told, harmless = (
-        encoder.encode(reward_conversation("How many?", image, text)) for text in (INJECTIONS[name], "Three.")
-    )
+    prompt = {"question": "How many?", "images": [{"bytes": png(), "path": None}], "history": None}
+    told, harmless = (encoder.encode(reward_conversation(prompt, text)) for text in (INJECTIONS[name], "Three."))
     if isinstance(told, Dropped):
         assert told.reason == DropReason.FIELD_INVALID
         assert as_material(INJECTIONS[name]) != INJECTIONS[name]
