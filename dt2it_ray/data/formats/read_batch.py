@@ -98,6 +98,7 @@ def _row(benchmark: str, record: Record, pair: ReleasedPair, taken: set[str]) ->
         "category": pair.category,
         "language": language_of(pair.question),
         "images": pair.images,
+        "history": None,
         "question": pair.question,
         "reference": pair.reference,
         "scene": None,
