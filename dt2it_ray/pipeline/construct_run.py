@@ -13,7 +13,7 @@ from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.backbones import find_backbone
 from dt2it_ray.pipeline.construct_plan import plan_construction
 from dt2it_ray.pipeline.drive import LOCK_FILE, Made, as_json, drive
-from dt2it_ray.pipeline.granular_plan import SETS_STEP, GranularSettings, plan_granular, write_sets
+from dt2it_ray.pipeline.granular_plan import SETS_STEP, Answered, GranularSettings, plan_granular, write_sets
 from dt2it_ray.pipeline.measure_plan import labels_of, plan_measures
 from dt2it_ray.pipeline.planner import Planner, refuse_misplaced
 from dt2it_ray.pipeline.preference_files import check_output, write_dropped, write_preferences
@@ -70,9 +70,12 @@ def plan_construct(settings: ConstructRunSettings) -> tuple[Step, ...]:
     root = outside.ImageRoot(folder=settings.image_root or file.folder)
     rows = planner.add("input/rows", outside.OPEN_IMAGES, root, {"rows": loaded})
     made = plan_construction(planner.add, settings.construction, planner.backbone, rows)
-    plan_measures(planner.add, settings.construction, rows, made, labels_of(planner.add, "input/pairs", rows))
+    labelled = labels_of(planner.add, "input/pairs", rows)
+    features = plan_measures(planner.add, settings.construction, rows, made, labelled)
     if settings.granular:
-        plan_granular(planner.add, settings.granular, planner.backbone, rows, made.candidates)
+        answered = Answered(rows, made.candidates, features.constructed)
+        measuring = settings.construction.reliability
+        plan_granular(planner.add, settings.granular, measuring, planner.backbone, answered)
     grouped = planner.add("output/by_prompt", preferences.GROUP_PAIRS, NoSettings(), {"pairs": made.pairs})
     beside = {"rows": rows, "candidates": made.candidates, "pairs": grouped}
     planner.add(OUTPUT_STEP, preferences.WRITE_PREFERENCES, NoSettings(), beside)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.backbones import Backbone
 from dt2it_ray.pipeline.construct_plan import plan_construction, with_backbone
-from dt2it_ray.pipeline.measure_plan import labels_of, plan_measures
+from dt2it_ray.pipeline.measure_plan import labels_of, plan_measure_of_voters, plan_measures
 from dt2it_ray.pipeline.planner import Planner, refuse_misplaced
 from dt2it_ray.pipeline.run_settings import RunSettings
 from dt2it_ray.stages import curate, evaluate, labels, rejudge, score, t2i, train, world
@@ -24,6 +24,7 @@ class Base:
     constructed: Step
     t2i: Step
     pool_rows: Step
+    pool_features: Step
     pool: Step
     benchmarks: Step
 
@@ -57,7 +58,7 @@ def _plan_base(planner: Planner[RunSettings]) -> Base:
     made = world.plan_world(planner.add, settings.world)
     constructed = plan_construction(planner.add, settings.construction, planner.backbone, made.distill)
     pool = labels_of(planner.add, "open/pairs", made.open)
-    plan_measures(planner.add, settings.construction, made.distill, constructed, pool)
+    features = plan_measures(planner.add, settings.construction, made.distill, constructed, pool)
     sound = planner.add("t2i/sound", t2i.CHECK, NoSettings(), {"rows": made.t2i})
     sides = planner.add("t2i/sides", t2i.ASSIGN_SIDES, settings.t2i, {"rows": sound})
     t2i_rows = planner.add("t2i/prompts", t2i.REFORMULATE, NoSettings(), {"rows": made.t2i, "sides": sides})
@@ -71,6 +72,7 @@ def _plan_base(planner: Planner[RunSettings]) -> Base:
         constructed=constructed.pairs,
         t2i=planner.add("t2i/pairs", labels.LABELS, NoSettings(), {"rows": t2i_rows}),
         pool_rows=made.open,
+        pool_features=features.raw,
         pool=pool.pairs,
         benchmarks=made.benchmarks,
     )
@@ -100,7 +102,10 @@ def _plan_curation(planner: Planner[RunSettings], base: Base, before: Step, iter
     checker = _plan_train(planner, f"{here}/consistency", base, step_1, seed=0)
     check = _plan_score(planner, f"{here}/score-consistency", base.pool_rows, checker)
     doubted = planner.add(f"{here}/doubted", curate.SELECT_DOUBTED, NoSettings(), {"flips": flips, "scores": check})
-    votes = _plan_votes(planner, here, {"rows": base.pool_rows, "doubted": doubted})
+    put = {"rows": base.pool_rows, "doubted": doubted}
+    votes = _plan_votes(planner, here, put)
+    measured = {**put, "answers": base.pool_features}
+    plan_measure_of_voters(planner.add, planner.settings.construction.reliability, here, votes, measured)
     decisions = planner.add(
         f"{here}/decisions", curate.DECIDE, _required_votes(settings), {"flips": flips, "scores": check, **votes}
     )

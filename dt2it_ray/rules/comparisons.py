@@ -40,19 +40,16 @@ class Ratings:
 
 @dataclass(frozen=True)
 class Compared:
-    """Every two rated answers to a prompt: codes of the answers, the first below the second."""
+    """Every two answers to a prompt that were compared: codes of the answers, the first below the second."""
 
+    units: Codes
+    """A number for each comparison, the same wherever the same two answers are compared; ascending."""
     prompts: Codes
     first: Codes
     second: Codes
     directions: Codes
     """1 where the first answer is rated higher, -1 where the second is, 0 for a tie."""
     first_shown_first: NDArray[np.bool_]
-
-    def units(self, answers: int) -> Codes:
-        """A number for every two answers, equal wherever they are compared; ascending. `answers` is how many there
-        are."""
-        return self.first * answers + self.second
 
 
 ColumnsT = TypeVar("ColumnsT", Ratings, Compared)
@@ -105,12 +102,13 @@ def mean_ratings(ratings: Ratings) -> Ratings:
     return replace(take(ratings, starts), overalls=means)
 
 
-def compare(ratings: Ratings) -> Compared:
-    """Every two of the ratings that are of one prompt; there must be one rating per answer."""
+def compare(ratings: Ratings, answers: int) -> Compared:
+    """Every two of the ratings that are of one prompt; there must be one rating per answer, of so many answers."""
     first, second = every_two(ratings.prompts)
     order = np.lexsort((ratings.answers[second], ratings.answers[first]))
     first, second = first[order], second[order]
     return Compared(
+        units=ratings.answers[first] * answers + ratings.answers[second],
         prompts=ratings.prompts[first],
         first=ratings.answers[first],
         second=ratings.answers[second],

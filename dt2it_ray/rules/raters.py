@@ -1,4 +1,5 @@
-"""Who rated what: every judge in every mode, with its comparisons and what is known of the answers."""
+"""Who said what of which two answers: every judge in every mode, with its comparisons and what is known of the
+answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,26 +9,32 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dt2it_ray.errors import StageFailed
-from dt2it_ray.rules.comparisons import Codebook, Compared, Ratings, codebook, compare, mean_ratings, ratings_of
+from dt2it_ray.rules.comparisons import Codebook, Compared, Ratings, codebook, compare, mean_ratings, ratings_of, take
 from dt2it_ray.rules.intervals import Codes
+
+LISTWISE, POINTWISE, REJUDGE, RATE = "listwise", "pointwise", "rejudge", "rate"
+"""Modes: what a rater was asked for. Named as the stages that ask."""
+ORDERS = (0, 1)
+"""The first order in which a rater sees answers, and the second."""
 
 
 @dataclass(frozen=True)
 class Rater:
-    """One judge in one mode: every rating, and the comparisons of the means over all shown orders."""
+    """One judge in one mode."""
 
     mode: str
     judge: str
-    ratings: Ratings
-    means: Ratings
+    orders: Sequence[Compared]
+    """Its comparisons in each of `ORDERS`; none where answers are shown one at a time."""
     compared: Compared
-    units: Codes
-    """A number for each comparison, equal for all raters; ascending."""
+    """Its comparisons over all orders together."""
+    means: Ratings | None
+    """Its scores, means over all orders; None if it only says which answer is better."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What is known of the rated answers, by their codes."""
+    """What is known of the compared answers, by their codes."""
 
     prompts: Codes
     characters: Codes
@@ -36,7 +43,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Judged:
-    """All raters, by mode and judge, and what they rated."""
+    """All raters, by mode and judge, and what they compared."""
 
     raters: Sequence[Rater]
     answers: Answers
@@ -54,18 +61,35 @@ def judged(judgements: pa.Table, answers: pa.Table, sources: pa.Table) -> Judged
     """
     prompts = codebook(judgements["prompt_id"])
     rated = codebook(pc.struct_field(pc.list_flatten(judgements["assessments"]), "answer_id"))
-    characters = _beside(rated, answers, "answer_id", "characters")
-    origins = _found(rated, answers, "answer_id", "origin")
     raters, prompt_of = [], np.zeros(len(rated.ids), np.int64)
     for (mode, judge), ratings in ratings_of(judgements, prompts, rated).items():
         prompt_of[ratings.answers] = ratings.prompts
         means = mean_ratings(ratings)
-        compared = compare(means)
-        raters.append(Rater(mode, judge, ratings, means, compared, compared.units(len(rated.ids))))
+        seen = () if mode == POINTWISE else (take(ratings, ratings.shown == shown) for shown in ORDERS)
+        orders = [compare(each, len(rated.ids)) for each in seen]
+        raters.append(Rater(mode, judge, orders, compare(means, len(rated.ids)), means))
+    return judged_by(raters, answers_known(rated, prompt_of, answers), prompts, sources)
+
+
+def judged_by(raters: Sequence[Rater], answers: Answers, prompts: Codebook, sources: pa.Table) -> Judged:
+    """These raters, with the source of every prompt.
+
+    Raises:
+        StageFailed: a judged prompt is missing from `sources`.
+    """
     source = _beside(prompts, sources, "prompt_id", "source")
     names = codebook(pa.chunked_array([source]))
-    known = Answers(prompt_of, np.asarray(characters, np.int64), origins)
-    return Judged(raters, known, names.ids.to_pylist(), names.codes(source))
+    return Judged(raters, answers, names.ids.to_pylist(), names.codes(source))
+
+
+def answers_known(rated: Codebook, prompt_of: Codes, answers: pa.Table) -> Answers:
+    """What `answers` (answer_id, characters, origin) tells of the rated ones.
+
+    Raises:
+        StageFailed: a judged answer is missing from `answers`.
+    """
+    characters = _beside(rated, answers, "answer_id", "characters")
+    return Answers(prompt_of, np.asarray(characters, np.int64), _found(rated, answers, "answer_id", "origin"))
 
 
 def _beside(ids: Codebook, table: pa.Table, key: str, column: str) -> pa.Array:

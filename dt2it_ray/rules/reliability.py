@@ -13,11 +13,10 @@ from dt2it_ray.data.figures import RELIABILITY
 from dt2it_ray.data.ids import content_id
 from dt2it_ray.data.origins import DEGRADED, MODEL
 from dt2it_ray.rules.agreement import interval_alpha, interval_parts, kappa, kappa_parts, nominal_alpha, nominal_parts
-from dt2it_ray.rules.comparisons import Compared, compare, take
+from dt2it_ray.rules.comparisons import Compared, take
 from dt2it_ray.rules.intervals import Codes, Floats, Resampling, Statistic, estimate, estimate_share
-from dt2it_ray.rules.raters import Answers, Rater, judged
+from dt2it_ray.rules.raters import LISTWISE, POINTWISE, Answers, Judged, Rater
 
-LISTWISE, POINTWISE = "listwise", "pointwise"
 DIRECTIONS = 3
 """Worse, tied, better: what a rater can say of two answers."""
 
@@ -40,19 +39,15 @@ class Sample:
 
 
 def measure_reliability(
-    judgements: pa.Table, answers: pa.Table, sources: pa.Table, models: Mapping[str, str], how: Resampling
+    known: Judged, models: Mapping[str, str], how: Resampling, aspects: Mapping[str, Sequence[Rater]] | None = None
 ) -> pa.Table:
-    """RELIABILITY of a table of JUDGEMENTS, over all prompts (`source` empty) and by source, sorted by `figure_id`.
+    """RELIABILITY of all raters, over all prompts (`source` empty) and by source, sorted by `figure_id`.
 
-    `answers` has answer_id, characters and origin, `sources` prompt_id and source; `models` says by mode and judge
-    (`listwise/annotator-0`) which model a judge is. docs/reliability.md defines each figure.
-
-    Raises:
-        StageFailed: a judged answer or prompt is missing from `answers` or `sources`.
+    `models` says by mode and judge (`listwise/annotator-0`) which model a judge is. `aspects` has the same raters of
+    the same answers with other scores: the alpha of each is a figure of that name. docs/reliability.md defines all.
     """
-    known = judged(judgements, answers, sources)
     rows = []
-    for sample in _samples(known.raters, known.answers, models):
+    for sample in itertools.chain(_samples(known.raters, known.answers, models), _of_aspects(aspects or {}, known)):
         source = known.source_of[sample.prompts]
         rows.append(_row(sample, "", slice(None), how))
         rows += [_row(sample, name, source == place, how) for place, name in enumerate(known.sources) if name]
@@ -61,8 +56,8 @@ def measure_reliability(
 
 def _samples(raters: Sequence[Rater], answers: Answers, models: Mapping[str, str]) -> Iterator[Sample]:
     for rater in raters:
-        if rater.mode == LISTWISE:
-            yield _position_flips(rater, len(answers.characters))
+        if rater.orders:
+            yield _position_flips(rater)
             yield _first_shown_wins(rater)
         yield _longer_wins(rater, answers)
         yield _self_preference(rater, answers, models)
@@ -70,25 +65,30 @@ def _samples(raters: Sequence[Rater], answers: Answers, models: Mapping[str, str
         if (one.mode, other.mode) == (LISTWISE, POINTWISE):
             yield _alike(one, other)
         yield _kappa(one, other)
-    for mode in (LISTWISE, POINTWISE, None):
+    modes = sorted({rater.mode for rater in raters})
+    for mode in modes if len(modes) == 1 else (*modes, None):
         members = [rater for rater in raters if mode in (None, rater.mode)]
-        yield _alpha_of_overalls(members, answers, mode)
-        yield _alpha_of_directions(members, answers, mode)
+        if all(rater.means is not None for rater in members):
+            yield _alpha_of_scores("alpha_overall", members, answers, mode)
+        yield _alpha_of_directions(members, mode)
 
 
-def _position_flips(rater: Rater, answers: int) -> Sample:
-    orders = [compare(take(rater.ratings, rater.ratings.shown == shown)) for shown in (0, 1)]
-    places = _shared(*(order.units(answers) for order in orders))
-    first, second = (take(order, place) for order, place in zip(orders, places, strict=True))
+def _of_aspects(aspects: Mapping[str, Sequence[Rater]], known: Judged) -> Iterator[Sample]:
+    for figure, raters in sorted(aspects.items()):
+        for mode in sorted({rater.mode for rater in raters}):
+            yield _alpha_of_scores(figure, [rater for rater in raters if rater.mode == mode], known.answers, mode)
+
+
+def _position_flips(rater: Rater) -> Sample:
+    first, second = _both(*rater.orders)
     turned = first.first_shown_first != second.first_shown_first
     flips = (np.abs(first.directions - second.directions) / 2)[turned]
     return Sample("position_flip_rate", (rater,), flips, first.prompts[turned], "one_order_only")
 
 
 def _first_shown_wins(rater: Rater) -> Sample:
-    orders = [compare(take(rater.ratings, rater.ratings.shown == shown)) for shown in (0, 1)]
-    wins = [_wins(order.directions, np.where(order.first_shown_first, 1, -1)) for order in orders]
-    prompts = np.concatenate([order.prompts for order in orders])
+    wins = [_wins(order.directions, np.where(order.first_shown_first, 1, -1)) for order in rater.orders]
+    prompts = np.concatenate([order.prompts for order in rater.orders])
     return Sample("first_shown_wins", (rater,), np.concatenate(wins), prompts, "no_comparisons")
 
 
@@ -108,39 +108,40 @@ def _self_preference(rater: Rater, answers: Answers, models: Mapping[str, str]) 
     told = (side != 0) & fair[compared.first] & fair[compared.second]
     wins = _wins(compared.directions, side)[told]
     empty = "own_model_not_compared" if model else "model_of_judge_not_set"
+    if answers.origins.null_count == len(answers.origins):
+        empty = "writers_not_known"
     return Sample("self_preference", (rater,), wins, compared.prompts[told], empty)
 
 
 def _alike(one: Rater, other: Rater) -> Sample:
-    first, second = _both(one, other)
+    first, second = _both(one.compared, other.compared)
     alike = 1 - np.abs(first.directions - second.directions) / 2
     return Sample("listwise_pointwise_agreement", (one, other), alike, first.prompts, "nothing_shared")
 
 
 def _kappa(one: Rater, other: Rater) -> Sample:
-    first, second = _both(one, other)
+    first, second = _both(one.compared, other.compared)
     cells = kappa_parts(first.directions + 1, second.directions + 1, DIRECTIONS)
     # Each comparison counts in both orders of its answers, as which of them comes first means nothing.
     return Sample("kappa", (one, other), cells + cells[:, ::-1], first.prompts, "nothing_shared", kappa)
 
 
-def _alpha_of_overalls(raters: Sequence[Rater], answers: Answers, mode: str | None) -> Sample:
+def _alpha_of_scores(figure: str, raters: Sequence[Rater], answers: Answers, mode: str | None) -> Sample:
+    scores = [rater.means for rater in raters if rater.means is not None]
     units, parts = interval_parts(
-        _joined([rater.means.answers for rater in raters], np.int64),
-        _joined([rater.means.overalls for rater in raters], np.float64),
+        _joined([each.answers for each in scores], np.int64), _joined([each.overalls for each in scores], np.float64)
     )
-    return Sample("alpha_overall", (), parts, answers.prompts[units], "nothing_shared", interval_alpha, mode)
+    return Sample(figure, (), parts, answers.prompts[units], "nothing_shared", interval_alpha, mode)
 
 
-def _alpha_of_directions(raters: Sequence[Rater], answers: Answers, mode: str | None) -> Sample:
-    units, parts = nominal_parts(
-        _joined([rater.units for rater in raters], np.int64),
-        _joined([rater.compared.directions + 1 for rater in raters], np.int64),
-        DIRECTIONS,
-    )
+def _alpha_of_directions(raters: Sequence[Rater], mode: str | None) -> Sample:
+    compared = _joined([rater.compared.units for rater in raters], np.int64)
+    directions = _joined([rater.compared.directions + 1 for rater in raters], np.int64)
+    units, parts = nominal_parts(compared, directions, DIRECTIONS)
     # In both orders, as for kappa: disagreement doubles, and each category also counts as its opposite.
     parts = np.column_stack([2 * parts[:, 0], parts[:, 1:] + parts[:, :0:-1]])
-    prompts = answers.prompts[units // len(answers.prompts)] if len(units) else units
+    known, places = np.unique(compared, return_index=True)
+    prompts = _joined([rater.compared.prompts for rater in raters], np.int64)[places[np.searchsorted(known, units)]]
     return Sample("alpha_direction", (), parts, prompts, "nothing_shared", nominal_alpha, mode)
 
 
@@ -149,16 +150,10 @@ def _wins(directions: Codes, side: Codes) -> Floats:
     return (1 + directions * side) / 2
 
 
-def _both(one: Rater, other: Rater) -> tuple[Compared, Compared]:
-    """The comparisons that both raters made."""
-    first, second = _shared(one.units, other.units)
-    return take(one.compared, first), take(other.compared, second)
-
-
-def _shared(one: Codes, other: Codes) -> tuple[Codes, Codes]:
-    """Where the numbers stand that both have."""
-    _, first, second = np.intersect1d(one, other, assume_unique=True, return_indices=True)
-    return first, second
+def _both(one: Compared, other: Compared) -> tuple[Compared, Compared]:
+    """What is compared in both, in the same order."""
+    _, first, second = np.intersect1d(one.units, other.units, assume_unique=True, return_indices=True)
+    return take(one, first), take(other, second)
 
 
 def _mask(values: pa.Array) -> NDArray[np.bool_]:

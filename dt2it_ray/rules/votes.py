@@ -47,7 +47,7 @@ def count_votes(votes: pa.Table) -> pa.Table:
     Raises:
         StageFailed: a judge votes twice on a pair in the same order, or a verdict is not one of `Verdict`.
     """
-    _refuse_bad_votes(votes)
+    refuse_bad_votes(votes)
     verdict = votes["verdict"]
     tie = pc.multiply(0.5, pc.cast(pc.equal(verdict, Verdict.TIE), pa.float64()))
     table = pa.table(
@@ -63,7 +63,8 @@ def count_votes(votes: pa.Table) -> pa.Table:
     return counts.cast(COUNTS).sort_by([("pair_id", "ascending")])
 
 
-def _refuse_bad_votes(votes: pa.Table) -> None:
+def refuse_bad_votes(votes: pa.Table) -> None:
+    """Raises StageFailed if a judge votes twice on a pair in the same order, or a verdict is not one of `Verdict`."""
     unknown = pc.invert(pc.is_in(votes["verdict"], value_set=pa.array([str(verdict) for verdict in Verdict])))
     if pc.any(unknown).as_py():
         bad = votes.filter(unknown)

@@ -43,6 +43,7 @@ def test_an_iteration_is_the_loop_of_the_paper() -> None:
             "doubted",
             "rejudge/rejudge-0",
             "rejudge/rejudge-1",
+            "reliability",
             "decisions",
             "survivors",
             "pairs",

@@ -7,6 +7,7 @@ import pytest
 
 from dt2it_ray.errors import StageFailed
 from dt2it_ray.rules.intervals import Resampling
+from dt2it_ray.rules.raters import judged
 from dt2it_ray.rules.reliability import measure_reliability
 from tests.rules.judged import answer_table, judgement, judgement_table, source_table
 from tests.rules.tables import shuffled
@@ -23,7 +24,8 @@ def measure(
     sources: Mapping[str, str] = HALVES,
 ) -> pa.Table:
     answers = answer_table(PROMPTS, kinds)
-    return measure_reliability(judgement_table(rows), answers, source_table(sources), models or {}, Resampling())
+    known = judged(judgement_table(rows), answers, source_table(sources))
+    return measure_reliability(known, models or {}, Resampling())
 
 
 def figure(table: pa.Table, name: str, source: str = "", **which: Any) -> dict[str, Any]:
@@ -124,7 +126,7 @@ def test_alpha_of_two_raters_of_everything_is_close_to_kappa() -> None:
     assert (alpha["n"], kappa["n"], alpha["judge"]) == (36, 36, None)
     assert alpha["value"] == pytest.approx(kappa["value"], abs=0.01)
     assert 0.3 < figure(made, "alpha_overall", mode="listwise")["value"] < 1
-    assert figure(made, "alpha_overall", mode="pointwise")["note"] == "nothing_shared"
+    assert {row["mode"] for row in made.to_pylist() if row["judge"] is None} == {"listwise"}
 
 
 def test_figures_stand_over_all_and_by_source() -> None:
@@ -146,8 +148,8 @@ def test_neither_the_order_of_rows_nor_missing_judgements_disturb() -> None:
     rows = random_rows(["j1", "j2"])
     rows = [row for place, row in enumerate(rows) if place % 7]
     table, answers, sources = judgement_table(rows), answer_table(PROMPTS, PLAIN), source_table(HALVES)
-    made = measure_reliability(table, answers, sources, {"j1": "x"}, Resampling())
-    mixed = measure_reliability(shuffled(table), shuffled(answers), shuffled(sources), {"j1": "x"}, Resampling())
+    made = measure_reliability(judged(table, answers, sources), {}, Resampling())
+    mixed = measure_reliability(judged(shuffled(table), shuffled(answers), shuffled(sources)), {}, Resampling())
     assert made.equals(mixed)
     assert figure(made, "kappa", mode="pointwise", judge="j1", other_mode="pointwise")["n"] < 36
 
