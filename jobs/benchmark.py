@@ -3,6 +3,7 @@
     python jobs/benchmark.py construct                                 a pool of actors and the memory of its driver
     python jobs/benchmark.py construct --only stage_pool --rows 20000  one measurement, on fewer rows
     python jobs/benchmark.py construct --only vllm_loop --model DIR    our vLLM engine beside vLLM's own loop
+    python jobs/benchmark.py construct --only vllm_loop --model DIR --images --rows 400 --tokens 64
     python jobs/benchmark.py t2i --json t2i.json
 
 What the figures mean stands in docs/benchmarks.md.
@@ -13,7 +14,7 @@ import json
 from pathlib import Path
 
 from dt2it_ray.errors import Dt2itError
-from dt2it_ray.speed.benchmarks import SUBJECTS, measure
+from dt2it_ray.speed.benchmarks import SUBJECTS, Wanted, measure
 
 
 def main() -> None:
@@ -22,10 +23,14 @@ def main() -> None:
     parser.add_argument("--only", help="one measurement of the subject")
     parser.add_argument("--rows", type=int, help="rows to take, where their number is free")
     parser.add_argument("--model", help="folder of a checkpoint, for vllm_loop")
+    parser.add_argument("--images", action="store_true", help="vllm_loop asks about a rendered scene each")
+    parser.add_argument("--samples", type=int, default=Wanted.samples, help="answers to each prompt of vllm_loop")
+    parser.add_argument("--tokens", type=int, default=Wanted.tokens, help="most tokens of an answer of vllm_loop")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     told = parser.parse_args()
     try:
-        figures = json.dumps(measure(told.subject, told.rows, told.only, told.model), indent=2)
+        wanted = Wanted(told.rows, told.model, told.images, told.samples, told.tokens)
+        figures = json.dumps(measure(told.subject, told.only, wanted), indent=2)
     except Dt2itError as error:
         parser.exit(error.exit_code, f"{error}\n")
     print(figures)

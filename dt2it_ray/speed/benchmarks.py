@@ -5,29 +5,44 @@ import importlib.util
 import os
 import platform
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import psutil
 
 from dt2it_ray.errors import ConfigError
+from dt2it_ray.models.model_settings import SamplingSettings
 
-VLLM_PROMPTS = 320
+VLLM_PROMPTS = 40
 
 
-def measure(subject: str, rows: int | None = None, only: str | None = None, model: str | None = None) -> dict[str, Any]:
-    """Figures of a subject by measurement, and of the machine they were taken on.
+@dataclass(frozen=True)
+class Wanted:
+    """What a person asks of the measurements; each looks at what concerns it."""
 
-    `rows` replaces the number of rows where it is free; `only` names a single measurement; `model` is the folder of
-    the checkpoint for `vllm_loop`, which is left out without one.
+    rows: int | None = None
+    """Replaces the number of rows where it is free."""
+    model: str | None = None
+    """Folder of the checkpoint for `vllm_loop`, which is left out without one."""
+    images: bool = False
+    """`vllm_loop` asks about an image each."""
+    samples: int = 4
+    """Answers to each prompt of `vllm_loop`."""
+    tokens: int = 32
+    """Most tokens of an answer of `vllm_loop`: on a CPU, 40 prompts with longer ones take very long."""
+
+
+def measure(subject: str, only: str | None = None, wanted: Wanted = Wanted()) -> dict[str, Any]:
+    """Figures of a subject by measurement, and of the machine they were taken on. `only` names a single measurement.
 
     Raises:
-        ConfigError: the subject has no measurement of that name.
+        ConfigError: the subject has no measurement of that name, or a measurement cannot be taken as wanted.
     """
     measurements = SUBJECTS[subject]
     if only is not None and only not in measurements:
         raise ConfigError(f"{subject} has no measurement {only!r}; it has {list(measurements)}")
     chosen = measurements if only is None else {only: measurements[only]}
-    return {"machine": machine(), **{name: run(rows, model) for name, run in chosen.items()}}
+    return {"machine": machine(), **{name: run(wanted) for name, run in chosen.items()}}
 
 
 def machine() -> dict[str, Any]:
@@ -41,34 +56,34 @@ def machine() -> dict[str, Any]:
     }
 
 
-def _stage_pool(rows: int | None, model: str | None) -> dict[str, Any]:
+def _stage_pool(wanted: Wanted) -> dict[str, Any]:
     from dt2it_ray.speed.stage_pool import run_stage_pool
 
-    return run_stage_pool(rows) if rows else run_stage_pool()
+    return run_stage_pool(wanted.rows) if wanted.rows else run_stage_pool()
 
 
-def _driver_memory(rows: int | None, model: str | None) -> dict[str, Any]:
+def _driver_memory(wanted: Wanted) -> dict[str, Any]:
     from dt2it_ray.speed.driver_memory import run_driver_memory
 
     return run_driver_memory()
 
 
-def _vllm_loop(rows: int | None, model: str | None) -> Any:
-    if model is None or importlib.util.find_spec("vllm") is None:
+def _vllm_loop(wanted: Wanted) -> Any:
+    if wanted.model is None or importlib.util.find_spec("vllm") is None:
         return "not measured: it needs vLLM and --model FOLDER"
-    from dt2it_ray.speed.stand_in import questions
-    from dt2it_ray.speed.vllm_loop import run_vllm_loop
+    from dt2it_ray.speed import vllm_loop
 
-    return run_vllm_loop(model, questions(rows or VLLM_PROMPTS))
+    asked = vllm_loop.requests(wanted.rows or VLLM_PROMPTS, wanted.samples, wanted.images)
+    return vllm_loop.run_vllm_loop(wanted.model, asked, SamplingSettings(max_new_tokens=wanted.tokens))
 
 
-def _t2i(rows: int | None, model: str | None) -> dict[str, Any]:
+def _t2i(wanted: Wanted) -> dict[str, Any]:
     from dt2it_ray.speed.t2i import run_t2i
 
-    return run_t2i(rows) if rows else run_t2i()
+    return run_t2i(wanted.rows) if wanted.rows else run_t2i()
 
 
-Measurement = Callable[[int | None, str | None], Any]
+Measurement = Callable[[Wanted], Any]
 SUBJECTS: Mapping[str, Mapping[str, Measurement]] = {
     "construct": {"stage_pool": _stage_pool, "driver_memory": _driver_memory, "vllm_loop": _vllm_loop},
     "t2i": {"t2i": _t2i},
