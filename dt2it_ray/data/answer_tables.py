@@ -2,6 +2,8 @@
 
 import pyarrow as pa
 
+from dt2it_ray.data.figures import ESTIMATE
+
 ANSWER_FACTS = pa.schema(
     [
         ("answer_id", pa.string()),
@@ -26,3 +28,16 @@ LABEL_TRUTH = pa.schema(
     [("pair_id", pa.string()), ("prompt_id", pa.string()), ("truth", pa.string()), ("margin", pa.float64())]
 )
 """Whether a pair's chosen answer is truly `better`, `equal` or `worse`, and by how much (embedded world only)."""
+
+LABEL_CONTRASTS = pa.schema(
+    [
+        ("contrast_id", pa.string()),
+        ("first", pa.string()),
+        ("second", pa.string()),
+        ("world", pa.string()),
+        ("figure", pa.string()),
+        *ESTIMATE,
+        ("p_value", pa.float64()),
+    ]
+)
+"""A share of right labels of the second construction minus that of the first; `world` is empty for all together."""

@@ -54,20 +54,27 @@ def estimate(parts: Floats, prompts: Codes, statistic: Statistic, how: Resamplin
     """
     if not len(parts):
         return Estimate(None, note=empty)
-    groups, places = np.unique(prompts, return_inverse=True)
-    bags = min(len(groups), MOST_BAGS)
-    sums = np.stack([np.bincount(places % bags, column, bags) for column in parts.T], axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = float(statistic(sums.sum(axis=0)))
-        drawn = statistic(_draws(bags, how.samples, how.seed) @ sums)
-    told = Estimate(None, n=len(parts), prompts=len(groups), note="no_variation")
+    value, drawn, groups = _drawn_again(parts, prompts, statistic, how)
+    told = Estimate(None, n=len(parts), prompts=groups, note="no_variation")
     if not np.isfinite(value):
         return told
     told = replace(told, value=round(value, DECIMALS), note=None)
-    if len(groups) < how.min_prompts:
+    if groups < how.min_prompts:
         return replace(told, note=FEW_PROMPTS)
-    low, high = np.quantile(drawn[np.isfinite(drawn)], [(1 - how.level) / 2, (1 + how.level) / 2])
+    low, high = np.quantile(drawn, [(1 - how.level) / 2, (1 + how.level) / 2])
     return _between(told, float(low), float(high), "bootstrap")
+
+
+def p_of_zero(parts: Floats, prompts: Codes, statistic: Statistic, how: Resampling) -> float | None:
+    """How well the draws of `estimate` go with a figure that is truly 0: twice the share of them on the rarer side of
+    it, two-sided. One draw more is counted than there is, so that it is never 0. None where there is no interval."""
+    if not len(parts):
+        return None
+    value, drawn, groups = _drawn_again(parts, prompts, statistic, how)
+    if not np.isfinite(value) or groups < how.min_prompts:
+        return None
+    rarer = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
+    return round(min(1.0, 2 * (rarer + 1) / (len(drawn) + 1)), DECIMALS)
 
 
 def estimate_share(hits: Floats, prompts: Codes, how: Resampling, empty: str) -> Estimate:
@@ -85,6 +92,17 @@ def wilson(hits: float, trials: int, level: float = 0.95) -> tuple[float, float]
     centre = (hits + z**2 / 2) / (trials + z**2)
     half = z * np.sqrt(hits * (trials - hits) / trials + z**2 / 4) / (trials + z**2)
     return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+
+
+def _drawn_again(parts: Floats, prompts: Codes, statistic: Statistic, how: Resampling) -> tuple[float, Floats, int]:
+    """The figure, its values in the samples where it is defined, and how many prompts there are."""
+    groups, places = np.unique(prompts, return_inverse=True)
+    bags = min(len(groups), MOST_BAGS)
+    sums = np.stack([np.bincount(places % bags, column, bags) for column in parts.T], axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = float(statistic(sums.sum(axis=0)))
+        drawn = statistic(_draws(bags, how.samples, how.seed) @ sums)
+    return value, drawn[np.isfinite(drawn)], len(groups)
 
 
 def _mean(sums: Floats) -> Floats:
