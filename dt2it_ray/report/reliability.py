@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from dt2it_ray.data.attributes import ATTRIBUTES
 from dt2it_ray.report.content import Bias
 
 OF_JUDGES = {
@@ -17,6 +18,7 @@ AGREEMENT = {
     "alpha_direction": "alpha of directions",
     "alpha_overall": "alpha of scores",
 }
+ON_ATTRIBUTES = {f"alpha_{name}": name for name in ATTRIBUTES}
 OF_STYLE = {"probe_auc": "AUC of the probe", "longer_wins": "longer is chosen"}
 SINGLE = "feature_auc"
 BEFORE, AFTER = ("raw", "before"), ("constructed", "after")
@@ -27,6 +29,7 @@ NOTES = {
     "no_lengths_differ": "all of equal length",
     "own_model_not_compared": "no answers of its own",
     "model_of_judge_not_set": "its model is not set",
+    "writers_not_known": "nobody tells who wrote the answers",
     "nothing_shared": "nothing in common",
     "no_variation": "all the same",
     "never_differs": "never differs",
@@ -65,9 +68,11 @@ def judge_grids(figures: Sequence[Bias]) -> list[Grid]:
     """What each judge does by itself, and how far the judges agree; without figures, nothing."""
     single = [told for told in figures if told.figure in OF_JUDGES]
     shared = [told for told in figures if told.figure in AGREEMENT]
+    rated = [told for told in figures if told.figure in ON_ATTRIBUTES]
     grids = [
         _grid("Judges", "Judge", OF_JUDGES, single, lambda told: told.about),
         _grid("Agreement between judges", "Judges", AGREEMENT, shared, lambda told: told.about),
+        _grid("Agreement of granular raters, alpha", "Raters", ON_ATTRIBUTES, rated, lambda told: told.about),
     ]
     return [grid for grid in grids if grid.groups]
 

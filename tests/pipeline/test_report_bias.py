@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -5,13 +6,16 @@ import pytest
 
 from dt2it_ray.data.figures import PROBES, RELIABILITY
 from dt2it_ray.data.schema import PAIRS
-from dt2it_ray.pipeline.report_bias import judge_biases, style_biases
+from dt2it_ray.pipeline.report_bias import judge_biases, simulated_judges, style_biases
 from dt2it_ray.pipeline.report_pages import write_report
 from dt2it_ray.pipeline.run_record import RunRecord, read_run
-from dt2it_ray.stages.reliability import RELIABLE, ReliabilitySettings
+from dt2it_ray.pipeline.run_settings import RunSettings
+from dt2it_ray.stages.reliability import RELIABLE, RELIABLE_VOTES, ReliabilitySettings
 from dt2it_ray.stages.style import STYLE_PROBE, StyleProbeSettings, style_batch
 from tests.pipeline.fake_run import SETTINGS, FakeRun, add_start
 from tests.rules.judged import answer_table, judgement, judgement_table, source_table
+from tests.rules.tables import vote_table
+from tests.rules.test_voters import doubted_table
 
 PROMPTS = [f"p{number:02d}" for number in range(12)]
 
@@ -24,6 +28,17 @@ def reliability() -> pa.Table:
         "rows": source_table(dict.fromkeys(PROMPTS, "toy")),
     }
     return RELIABLE.decide(tables, ReliabilitySettings()).rows
+
+
+def votes() -> pa.Table:
+    cast = [(f"{p}ab", judge, turn, "chosen") for p in PROMPTS for judge in ("one", "other") for turn in (False, True)]
+    tables = {
+        "votes/all": vote_table(cast),
+        "doubted": doubted_table((prompt, "a", "b") for prompt in PROMPTS),
+        "answers": answer_table(PROMPTS, {"a": (10, None), "b": (20, None)}),
+        "rows": source_table(dict.fromkeys(PROMPTS, "toy")),
+    }
+    return RELIABLE_VOTES.decide(tables, ReliabilitySettings()).rows
 
 
 def probes() -> pa.Table:
@@ -64,6 +79,40 @@ def test_figures_of_judges_are_named_by_their_judges(record: RunRecord) -> None:
     values = {(entry.about, entry.figure): entry.value for entry in told}
     assert values["j listwise and j pointwise", "kappa"] == 1
     assert values["j pointwise", "longer_wins"] == 0
+
+
+def test_judges_of_doubted_pairs_are_told_by_iteration_and_simulated_ones_are_called_so(tmp_path: Path) -> None:
+    fake = FakeRun(str(tmp_path))
+    add_start(fake)
+    for iteration in ("iter-01", "iter-02"):
+        fake.add(f"{iteration}/reliability", RELIABLE_VOTES.name, {}, votes().to_pylist(), RELIABILITY)
+    fake.finish()
+    record = read_run(fake.run)
+    engines = {"one": None, "other": {"kind": "endpoint"}}
+    judges = [{"name": name, "engine": engine} for name, engine in engines.items()]
+    told = judge_biases(replace(record, settings={"curate": {"rejudge": {"judges": judges}}}))
+    assert list(dict.fromkeys(entry.about for entry in told)) == [
+        about
+        for iteration in ("iter-01", "iter-02")
+        for about in (
+            f"one of doubted pairs ({iteration}, simulated)",
+            f"one of doubted pairs and other of doubted pairs ({iteration})",
+            f"other of doubted pairs ({iteration})",
+            f"all judges, of doubted pairs ({iteration})",
+        )
+    ]
+
+
+def test_every_judge_of_every_panel_without_an_engine_is_simulated() -> None:
+    said = RunSettings(name="demo").model_dump(mode="json") | {"granular": {"raters": [{"name": "r", "engine": None}]}}
+    assert simulated_judges(said) == {
+        ("listwise", "annotator-0"),
+        ("pointwise", "annotator-0"),
+        ("rejudge", "rejudge-0"),
+        ("rejudge", "rejudge-1"),
+        ("rate", "r"),
+    }
+    assert simulated_judges({"name": "demo", "granular": None}) == set()
 
 
 def test_features_of_style_come_in_their_own_order(record: RunRecord) -> None:

@@ -49,6 +49,13 @@ def test_a_judge_has_a_row_and_a_row_per_source_where_there_are_several() -> Non
     assert [group[0].heading for group in agreement.groups] == ["j listwise and j pointwise", "all judges"]
 
 
+def test_granular_raters_agree_attribute_by_attribute() -> None:
+    values = {"alpha_verbosity": 0.9, "alpha_helpfulness": 0.8, "alpha_overall": 0.7}
+    agreement, attributes = judge_grids([bias(name, "all judges, granular", value) for name, value in values.items()])
+    assert (agreement.columns, attributes.columns) == (["alpha of scores"], ["helpfulness", "verbosity"])
+    assert [cell.value for cell in attributes.groups[0][0].cells] == ["0.800", "0.900"]
+
+
 def test_style_before_stands_beside_style_after() -> None:
     joint, single = style_grids(STYLE)
     assert joint.columns == ["before (raw)", "after (constructed)"]
