@@ -11,17 +11,22 @@ from aiolimiter import AsyncLimiter
 
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.schema import DropReason
-from dt2it_ray.errors import ConfigError
+from dt2it_ray.errors import ConfigError, StageFailed
 from dt2it_ray.models.endpoint.reply import ChatReply, Trouble, read_reply
 from dt2it_ray.models.endpoint.settings import EndpointSettings
 from dt2it_ray.models.paid_replies import end_if_cancelled, see_through
 
 FIRST_WAIT_S = 0.5
 MINUTE_S = 60
+ENOUGH_TO_TELL = 8
+"""Requests in a row that fail, without a reply between them, before no row is to blame but the server."""
+WAVES = 2
+"""As many more times `max_concurrent` have to fail if the last one found a server: a short trouble fails all that is
+under way at once."""
 
 
 class EndpointClient:
-    """Asks one model of one server. For one event loop; close it with `aclose`."""
+    """Asks one model of one server, for all coroutines of one event loop at once. Close it with `aclose`."""
 
     def __init__(self, settings: EndpointSettings) -> None:
         """
@@ -29,8 +34,7 @@ class EndpointClient:
             ConfigError: the key in the environment cannot be sent.
         """
         self._settings = settings
-        self.asked = self.unsent = 0
-        """Requests so far, and those of them that found no server."""
+        self._failed_in_a_row = 0
         self._key = key = read_key(settings.key_variable)
         self._http = httpx.AsyncClient(
             base_url=settings.url,
@@ -48,9 +52,8 @@ class EndpointClient:
         """The reply to a request of /chat/completions that takes about so many tokens, or why there is none.
 
         Raises:
-            StageFailed: the server will not answer any request, see `read_reply`.
+            StageFailed: the server will not answer any request, see `read_reply`, or is down.
         """
-        self.asked += 1
         trouble = Trouble("not asked")
         for attempt in range(self._settings.attempts):
             if attempt:
@@ -60,11 +63,18 @@ class EndpointClient:
                 # The server takes its pay for an answer that nobody waits for, too.
                 outcome = await see_through(self._ask(body))
             if not isinstance(outcome, Trouble):
+                self._failed_in_a_row = 0
                 return outcome
             end_if_cancelled()
             trouble = outcome
-        self.unsent += trouble.unsent
         tries = f"{self._settings.attempts} tries, the last one: {trouble.what}"
+        self._failed_in_a_row += 1
+        waves = 0 if trouble.unsent else WAVES
+        if self._failed_in_a_row >= ENOUGH_TO_TELL + waves * self._settings.max_concurrent:
+            raise StageFailed(
+                f"{self._failed_in_a_row} requests in a row to {self._settings.url} failed; of the last one: {tries}; "
+                "see that the server answers and run again: what was answered is kept"
+            )
         return Dropped(DropReason.ENDPOINT_FAILED, tries, trouble.evidence)
 
     async def aclose(self) -> None:

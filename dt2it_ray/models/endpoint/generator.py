@@ -1,6 +1,5 @@
 """How answers are sampled from a chat server: many at once, none that the cache already has."""
 
-import asyncio
 import base64
 from collections.abc import Sequence
 from typing import Any
@@ -10,10 +9,10 @@ from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.ids import content_id
 from dt2it_ray.data.images import BadImage, media_type
 from dt2it_ray.data.schema import DropReason
-from dt2it_ray.errors import StageFailed
 from dt2it_ray.models.endpoint.client import EndpointClient
 from dt2it_ray.models.endpoint.reply import ChatReply
 from dt2it_ray.models.endpoint.settings import EndpointSettings
+from dt2it_ray.models.loop_thread import LoopThread, settled
 from dt2it_ray.models.model_settings import SamplingSettings
 from dt2it_ray.models.paid_replies import PaidReplies, side_by_side
 from dt2it_ray.models.protocols import Completion, GenerationRequest
@@ -22,12 +21,14 @@ from dt2it_ray.models.response_cache import CachedReply, ResponseCache
 CHARACTERS_PER_TOKEN = 3
 TOKENS_PER_IMAGE = 1000
 """Guesses for the limit of tokens a minute."""
-ENOUGH_TO_TELL = 8
-"""Requests of which none finds a server: it is down, and no row is to blame."""
 
 
 class EndpointGenerator:
-    """Implements `Generator`."""
+    """Implements `Generator`. `generate` may be called from several threads; their requests run side by side, within
+    the same limits."""
+
+    calls_at_once = 3
+    """Threads that should ask at the same time, so that a slow request at the end of a batch leaves no place idle."""
 
     def __init__(
         self, settings: EndpointSettings, sampling: SamplingSettings, cache: ResponseCache | None = None
@@ -35,8 +36,8 @@ class EndpointGenerator:
         self._settings, self._sampling = settings, sampling
         self._replies = PaidReplies(cache, settings.input_price, settings.output_price)
         self._identity = {**settings.model_dump(), "sampling": sampled_by(sampling), "seed": sampling.seed}
-        self._runner = asyncio.Runner()
         self._client = EndpointClient(settings)
+        self._loop = LoopThread("endpoint")
         self.usage = self._replies.usage
 
     def generate(self, requests: Sequence[GenerationRequest]) -> list[list[Completion] | Dropped]:
@@ -45,21 +46,17 @@ class EndpointGenerator:
         Raises:
             StageFailed: the server answers no request at all, or is down. StoreError: the cache cannot be used.
         """
-        asked, unsent = self._client.asked, self._client.unsent
-        made = self._runner.run(side_by_side(self._answer(request) for request in requests))
-        asked, unsent = self._client.asked - asked, self._client.unsent - unsent
-        if asked < ENOUGH_TO_TELL or unsent < asked:
-            return made
-        failed = [one for one in made if isinstance(one, Dropped) and one.reason is DropReason.ENDPOINT_FAILED]
-        raise StageFailed(
-            f"no request could be sent to {self._settings.url}: {failed[-1].detail}; start the server and "
-            "run again: what was answered is kept"
-        )
+        return self._loop.run(side_by_side(self._answer(request) for request in requests))
 
     def close(self) -> None:
-        """Close the connections."""
-        self._runner.run(self._client.aclose())
-        self._runner.close()
+        """Close the connections when no request is under way any more. Closing again does nothing."""
+        if self._loop.is_open():
+            self._loop.run(self._end())
+            self._loop.close()
+
+    async def _end(self) -> None:
+        await settled()
+        await self._client.aclose()
 
     async def _answer(self, request: GenerationRequest) -> list[Completion] | Dropped:
         try:

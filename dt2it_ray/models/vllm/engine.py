@@ -1,14 +1,13 @@
 """How vLLM's async engine is started, asked from any thread, given up when it dies, and let go."""
 
-import asyncio
 import os
 import sys
-import threading
 from collections.abc import Coroutine, Mapping
 from concurrent import futures
 from typing import Any, TypeVar
 
 from dt2it_ray.errors import StageFailed
+from dt2it_ray.models.loop_thread import LoopThread, cut_short
 from dt2it_ray.models.vllm.arguments import on_this_platform
 
 AnswerT = TypeVar("AnswerT")
@@ -39,9 +38,7 @@ class AsyncEngine:
         except ImportError as error:
             raise StageFailed(f"kind: vllm needs vLLM ({error}): pip install 'dt2it_ray[gpu]'") from None
         self._dead_error: type[Exception] = EngineDeadError
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="vllm", daemon=True)
-        self._thread.start()
+        self._loop = LoopThread("vLLM")
         self._vllm: Any = None
         try:
             self._vllm = self.run(_start(arguments))
@@ -59,10 +56,7 @@ class AsyncEngine:
         Raises:
             StageFailed: the engine died, in this call or before. In a Ray worker the process ends instead.
         """
-        if not self._thread.is_alive():
-            work.close()
-            raise StageFailed("the vLLM engine has been closed")
-        asked = asyncio.run_coroutine_threadsafe(work, self._loop)
+        asked = self._loop.start(work)
         # vLLM tells requests of its end, but not those that came as it ended: they would wait for ever.
         while not futures.wait([asked], timeout=LOOK_EVERY_S).done:
             if self._vllm is not None and self._vllm.errored:
@@ -101,13 +95,12 @@ class AsyncEngine:
 
     def close(self) -> None:
         """End the engine's processes, which gives its memory back. Closing again does nothing."""
-        if not self._thread.is_alive():
+        if not self._loop.is_open():
             return
         if self._vllm is not None:
-            asyncio.run_coroutine_threadsafe(_end_other_tasks(), self._loop).result()
+            # vLLM's own tasks would take the end of the engine for its death.
+            self._loop.run(cut_short())
             self._vllm.shutdown()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
         self._loop.close()
         self._vllm = None
 
@@ -117,14 +110,6 @@ async def _start(arguments: Mapping[str, Any]) -> Any:
     from vllm.v1.engine.async_llm import AsyncLLM  # pyright: ignore[reportMissingImports]
 
     return AsyncLLM.from_engine_args(AsyncEngineArgs(**on_this_platform(arguments)))
-
-
-async def _end_other_tasks() -> None:
-    # Its own would take the end of the engine for its death.
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _death() -> StageFailed:
