@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.backbones import Backbone
+from dt2it_ray.pipeline.job_folder import refuse_lost_files
 from dt2it_ray.pipeline.run_settings import PlacedSettings, placement_keys
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.stage import PART_ROWS, MapStage, Placement, Stage, Step, TrainStage
@@ -41,6 +42,7 @@ class Planner(Generic[PlacedT]):
 
 def refuse_misplaced(settings: PlacedSettings, steps: Sequence[Step]) -> None:
     """Raises ConfigError if steps cannot be where the settings place them, before any of them costs anything."""
+    refuse_lost_files(settings)
     _refuse_unknown_stages(settings.placement, steps)
     _refuse_trainings_in_storage(settings.root, steps)
 
