@@ -82,6 +82,26 @@ def t2i(context: typer.Context) -> None:
 
 
 @app.command()
+def evaluate(
+    benchmark: Annotated[str, typer.Option(help="vl_rewardbench, multimodal_rewardbench, mm_rlhf_rewardbench.")] = "",
+    rows: Annotated[str, typer.Option(help="File of the benchmark's rows, or the folder as released.")] = "",
+    predictions: Annotated[
+        list[str] | None, typer.Option(help="FILE or NAME=FILE of rewards, one line per row; several are compared.")
+    ] = None,
+    json: Annotated[str, typer.Option("--json", help="File for all figures.")] = "",
+    markdown: Annotated[str, typer.Option(help="File for the same as tables.")] = "",
+    config: Annotated[str, typer.Option("--config", help="YAML file, e.g. jobs/configs/evaluate.yaml.")] = "",
+    overrides: Overrides = None,
+) -> None:
+    """Evaluate rewards on a benchmark, with official figures, intervals, and baselines beside them."""
+    from dt2it_ray.pipeline.evaluate_command import Outputs, run_evaluation
+
+    named = {"benchmark": benchmark, "rows": rows, "predictions": predictions}
+    for line in run_evaluation(named, Outputs(json=json, markdown=markdown), config or None, overrides or ()):
+        typer.echo(line)
+
+
+@app.command()
 def explain(pair_id: str, run: Annotated[str, typer.Option("--run", help="The run's folder.")] = "runs/demo") -> None:
     """Print the whole history of one pair: source, scores, judgements, votes, decisions."""
     from dt2it_ray.pipeline.lineage import explain_pair

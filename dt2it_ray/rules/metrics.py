@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dt2it_ray.errors import StageFailed
+from dt2it_ray.rules.intervals import wilson
 
 Scores = Sequence[float | None] | NDArray[np.float64]
 
@@ -74,6 +75,21 @@ def macro(by_category: dict[str, Accuracy]) -> float | None:
     return sum(shares) / len(shares) if shares else None
 
 
+def macro_interval(
+    by_category: dict[str, Accuracy], seed: int = 0, level: float = 0.95, samples: int = 10_000
+) -> tuple[float, float] | None:
+    """Percentile interval of `macro` when the pairs of every category are drawn again, each category keeping its size;
+    None if there are no pairs."""
+    counted = [by_category[name] for name in sorted(by_category) if by_category[name].pairs]
+    if not counted:
+        return None
+    sizes = np.array([entry.pairs for entry in counted])
+    shares = np.array([entry.right for entry in counted]) / sizes
+    drawn = np.random.default_rng(seed).binomial(sizes, shares, size=(samples, len(sizes))) / sizes
+    low, high = np.quantile(drawn.mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
 def groups_right(credits: NDArray[np.float64], groups: Sequence[str]) -> dict[str, bool]:
     """Whether every pair of a group is strictly right, by group."""
     names, places = np.unique(np.asarray(groups, str), return_inverse=True)
@@ -93,20 +109,14 @@ def bootstrap_interval(
     """Percentile interval of the accuracy when pairs are drawn again with replacement; None if there are no pairs.
 
     A drawn set of n right-or-wrong pairs has a binomial number of right ones, so that no indices need be drawn and the
-    order of pairs does not matter.
+    order of pairs does not matter. Where all pairs are right or all are wrong, drawing again tells nothing, and the
+    interval is Wilson's.
     """
     if not len(credits):
         return None
     right = int((credits == 1).sum())
+    if right in (0, len(credits)):
+        return wilson(right, len(credits), level)
     drawn = np.random.default_rng(seed).binomial(len(credits), right / len(credits), size=samples) / len(credits)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
-
-
-def length_baselines(chosen: Sequence[str], rejected: Sequence[str]) -> dict[str, Accuracy]:
-    """What one gets by preferring the longer or the shorter text (in characters) of each pair."""
-    lengths = [np.array([len(text) for text in side], np.float64) for side in (chosen, rejected)]
-    return {
-        "longer_wins": measure(credits_of(lengths[0], lengths[1])),
-        "shorter_wins": measure(credits_of(lengths[1], lengths[0])),
-    }

@@ -12,8 +12,8 @@ from dt2it_ray.rules.metrics import (
     bootstrap_interval,
     credits_of,
     groups_right,
-    length_baselines,
     macro,
+    macro_interval,
     measure,
     split_by,
 )
@@ -93,10 +93,24 @@ def test_the_interval_depends_on_seed_and_counts_only() -> None:
     assert bootstrap_interval(many, seed=3, samples=200) != bootstrap_interval(many, seed=4, samples=200)
 
 
-@pytest.mark.parametrize(("right", "pairs"), [(0, 5), (5, 5)])
-def test_the_interval_of_an_extreme_is_a_point(right: int, pairs: int) -> None:
-    credits = np.array([1.0] * right + [0.0] * (pairs - right))
-    assert bootstrap_interval(credits) == (right / pairs, right / pairs)
+def test_the_interval_of_an_extreme_is_no_point() -> None:
+    # Wilson's for 5 of 5: 5 / (5 + 1.96**2) to 1.
+    assert bootstrap_interval(np.ones(5)) == pytest.approx((0.5655, 1.0), abs=1e-4)
+    assert bootstrap_interval(np.zeros(5)) == pytest.approx((0.0, 0.4345), abs=1e-4)
+
+
+def test_the_interval_of_the_macro_mean_is_wider_where_a_category_is_small() -> None:
+    def width(small: int) -> float:
+        parts = {"a": Accuracy(400, 300, 0, 0), "b": Accuracy(small, small // 2, 0, 0)}
+        interval = macro_interval(parts)
+        assert interval is not None
+        assert interval[0] < 0.625 < interval[1]
+        return interval[1] - interval[0]
+
+    # Half of the standard error of a small category of 10 at one half is 0.079, of 400 it is 0.0125.
+    assert width(10) == pytest.approx(2 * 1.96 * np.sqrt(0.5**2 * (0.25 / 10 + 0.1875 / 400)), rel=0.1)
+    assert width(400) < width(10) / 3
+    assert macro_interval({}) is None
 
 
 def test_a_higher_level_and_fewer_pairs_give_wider_intervals() -> None:
@@ -107,10 +121,3 @@ def test_a_higher_level_and_fewer_pairs_give_wider_intervals() -> None:
 
     assert width(400, 0.95) < width(400, 0.99)
     assert width(400, 0.95) < width(40, 0.95)
-
-
-def test_length_baselines_prefer_longer_or_shorter_texts() -> None:
-    baselines = length_baselines(["long text", "short", "same"], ["text", "shorter", "size"])
-    assert baselines["longer_wins"] == Accuracy(pairs=3, right=1, tied=1, unscored=0)
-    assert baselines["shorter_wins"] == Accuracy(pairs=3, right=1, tied=1, unscored=0)
-    assert length_baselines(["ab"], ["a"])["longer_wins"].accuracy == 1

@@ -1,10 +1,12 @@
 """How MM-RLHF-RewardBench is laid out (yifanzhang114/MM-RLHF-RewardBench): JSON lines, stills, video frames."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from dt2it_ray.data.formats.benchmark import BenchmarkFormat, BenchmarkPair, Images, answer_of, id_of, optional_text
 from dt2it_ray.data.formats.fields import ImageFiles, RowRefused, extension_of, inner_path, text_of
 from dt2it_ray.data.formats.files import Files, read_whole
 from dt2it_ray.data.formats.pair_to_write import labelled_pair, only_image
@@ -112,10 +114,7 @@ def _records(folder: Files) -> Iterator[Record]:
 
 
 def _parse(fields: Mapping[str, Any], images: ImageFiles) -> ReleasedPair:
-    kinds = [kind for kind in ("image", VIDEO) if fields.get(kind) is not None]
-    if len(kinds) != 1:
-        raise RowRefused(DropReason.FIELD_INVALID, "fields image, video", f"the row has {kinds or 'neither'}, not one")
-    kind = kinds[0]
+    kind = _kind(fields)
     path = inner_path(text_of(fields, kind), kind)
     category = path.parts[0] if path.parts else ""
     if category not in CATEGORIES or (category == VIDEO) != (kind == VIDEO):
@@ -124,11 +123,47 @@ def _parse(fields: Mapping[str, Any], images: ImageFiles) -> ReleasedPair:
     return ReleasedPair(
         item=text_of(fields, "id"),
         question=question,
-        images=_frames(path, images) if kind == VIDEO else [images.load(IMAGE_ROOT / path, kind)],
+        images=_images(fields, images),
         answers=(text_of(fields, "chosen"), text_of(fields, "rejected")),
         chosen=0,
         category=category,
     )
+
+
+def _pair(fields: Mapping[str, Any]) -> BenchmarkPair:
+    return BenchmarkPair(
+        item=id_of(fields),
+        answers=(answer_of(fields.get("chosen"), "chosen"), answer_of(fields.get("rejected"), "rejected")),
+        chosen=0,
+        category=_category(fields),
+        question=optional_text(fields, "prompt"),
+    )
+
+
+def _kind(fields: Mapping[str, Any]) -> str:
+    """Whether the row names a still (`image`) or a video."""
+    kinds = [kind for kind in ("image", VIDEO) if fields.get(kind) is not None]
+    if len(kinds) != 1:
+        raise RowRefused(DropReason.FIELD_INVALID, "fields image, video", f"the row has {kinds or 'neither'}, not one")
+    return kinds[0]
+
+
+def _category(fields: Mapping[str, Any]) -> str:
+    """The first folder of the path that is a category; of a path without such a folder, the first category found
+    anywhere in it, which is the official script's rule for all paths."""
+    kind = _kind(fields)
+    path = text_of(fields, kind)
+    folders = [part for part in PurePosixPath(path).parts if part in CATEGORIES]
+    found = folders or [category for category in CATEGORIES if category in path] or [VIDEO] * (kind == VIDEO)
+    if not found:
+        raise RowRefused(DropReason.FIELD_INVALID, f"field {kind}", f"{ascii(path)[:80]} names none of {CATEGORIES}")
+    return found[0]
+
+
+def _images(fields: Mapping[str, Any], images: ImageFiles) -> Images:
+    kind = _kind(fields)
+    path = inner_path(text_of(fields, kind), kind)
+    return _frames(path, images) if kind == VIDEO else [images.load(IMAGE_ROOT / path, kind)]
 
 
 def _frames(path: PurePosixPath, images: ImageFiles) -> list[dict[str, Any]]:
@@ -140,3 +175,13 @@ def _frames(path: PurePosixPath, images: ImageFiles) -> list[dict[str, Any]]:
     if len(names) > MAX_FRAMES:
         names = [names[place * (len(names) - 1) // (MAX_FRAMES - 1)] for place in range(MAX_FRAMES)]
     return [images.load(PurePosixPath(name), VIDEO) for name in names]
+
+
+FORMAT = BenchmarkFormat(
+    name=NAME,
+    files=(re.escape(FILE), r"data/train-\d+-of-\d+\.parquet"),
+    pair=_pair,
+    images=_images,
+    columns=("id", "image", VIDEO, "prompt", "chosen", "rejected"),
+    counts=(170,),
+)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from dt2it_ray.data.formats.benchmark import BenchmarkFormat, BenchmarkPair, Images, answer_of, id_of, optional_text
 from dt2it_ray.data.formats.fields import ImageFiles, RowRefused, extension_of, inner_path, text_of
 from dt2it_ray.data.formats.files import Files, read_whole
 from dt2it_ray.data.formats.pair_to_write import labelled_pair, only_image
@@ -88,15 +89,50 @@ def _records(folder: Files) -> Iterator[Record]:
 
 
 def _parse(fields: Mapping[str, Any], images: ImageFiles) -> ReleasedPair:
-    better = text_of(fields, "Better")
-    if better not in OUTPUTS:
-        raise RowRefused(DropReason.FIELD_INVALID, "field Better", f"{ascii(better)[:60]} is not one of {OUTPUTS}")
-    path = IMAGE_ROOT / inner_path(text_of(fields, "Image"), "Image")
     return ReleasedPair(
         item=text_of(fields, "ID"),
         question=text_of(fields, "Text"),
-        images=[images.load(path, "Image")],
+        images=_images(fields, images),
         answers=(text_of(fields, "Output1"), text_of(fields, "Output2")),
-        chosen=OUTPUTS.index(better),
+        chosen=_chosen(fields),
         category=text_of(fields, "Category"),
     )
+
+
+def _pair(fields: Mapping[str, Any]) -> BenchmarkPair:
+    return BenchmarkPair(
+        item=id_of(fields, "ID"),
+        answers=(answer_of(fields.get("Output1"), "Output1"), answer_of(fields.get("Output2"), "Output2")),
+        chosen=_chosen(fields),
+        category=_category(fields),
+        question=optional_text(fields, "Text"),
+    )
+
+
+def _chosen(fields: Mapping[str, Any]) -> int:
+    better = text_of(fields, "Better")
+    if better not in OUTPUTS:
+        raise RowRefused(DropReason.FIELD_INVALID, "field Better", f"{ascii(better)[:60]} is not one of {OUTPUTS}")
+    return OUTPUTS.index(better)
+
+
+def _category(fields: Mapping[str, Any]) -> str:
+    """The released category, which the official outputs keep inside `Meta`."""
+    meta = fields.get("Meta")
+    if "Category" not in fields and isinstance(meta, dict) and "Category" in meta:
+        return text_of(meta, "Category")
+    return text_of(fields, "Category")
+
+
+def _images(fields: Mapping[str, Any], images: ImageFiles) -> Images:
+    return [images.load(IMAGE_ROOT / inner_path(text_of(fields, "Image"), "Image"), "Image")]
+
+
+FORMAT = BenchmarkFormat(
+    name=NAME,
+    files=(re.escape(FILE), re.escape(UNFILLED), r"all_data\.json", r"all_data_release\.json"),
+    pair=_pair,
+    images=_images,
+    columns=("ID", "Text", "Output1", "Output2", "Better", "Category", "Meta"),
+    counts=(4711, 5000, 5211),
+)

@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dt2it_ray.data.formats.fields import RowRefused, checked_image, checked_text, text_of
+from dt2it_ray.data.formats.benchmark import BenchmarkFormat, BenchmarkPair, Images, answer_of, id_of, optional_text
+from dt2it_ray.data.formats.fields import ImageFiles, RowRefused, checked_image, checked_text, inner_path, text_of
 from dt2it_ray.data.formats.files import Files, read_whole
 from dt2it_ray.data.formats.pair_to_write import labelled_pair, only_image
 from dt2it_ray.data.formats.read_batch import ReadBatch, Record, ReleasedPair, read_batches
@@ -130,11 +131,7 @@ def _wanted(found: pa.Schema, path: str) -> pa.Schema:
 
 
 def _parse(fields: Mapping[str, Any]) -> ReleasedPair:
-    responses, ranking = fields["response"] or [], fields["human_ranking"]
-    if len(responses) != 2:
-        raise RowRefused(DropReason.FIELD_INVALID, "field response", "not a list of two texts")
-    if ranking not in ([0, 1], [1, 0]):
-        raise RowRefused(DropReason.FIELD_INVALID, "field human_ranking", f"{ranking} is not [0, 1] or [1, 0]")
+    responses, chosen = _responses(fields), _chosen(fields)
     image = fields["image"] or {}
     return ReleasedPair(
         item=text_of(fields, "id"),
@@ -142,6 +139,50 @@ def _parse(fields: Mapping[str, Any]) -> ReleasedPair:
         question=text_of(fields, "query").replace("<image>\n", ""),
         images=[checked_image(image.get("bytes"), image.get("path"), "image")],
         answers=(checked_text(responses[0], "response[0]"), checked_text(responses[1], "response[1]")),
-        chosen=ranking.index(0),
+        chosen=chosen,
         reference=fields.get("ground_truth") or None,
     )
+
+
+def _pair(fields: Mapping[str, Any]) -> BenchmarkPair:
+    first, second = _responses(fields)
+    return BenchmarkPair(
+        item=id_of(fields),
+        answers=(answer_of(first, "response[0]"), answer_of(second, "response[1]")),
+        chosen=_chosen(fields),
+        question=optional_text(fields, "query").replace("<image>\n", ""),
+    )
+
+
+def _responses(fields: Mapping[str, Any]) -> list[Any]:
+    responses = fields.get("response")
+    if not isinstance(responses, list) or len(responses) != 2:
+        raise RowRefused(DropReason.FIELD_INVALID, "field response", "not a list of two texts")
+    return responses
+
+
+def _chosen(fields: Mapping[str, Any]) -> int:
+    """The place of the response whose rank is 0."""
+    ranking = fields.get("human_ranking")
+    if ranking not in ([0, 1], [1, 0]):
+        raise RowRefused(DropReason.FIELD_INVALID, "field human_ranking", f"{ranking} is not [0, 1] or [1, 0]")
+    return ranking.index(0)
+
+
+def _images(fields: Mapping[str, Any], files: ImageFiles) -> Images:
+    """The image of a row: its bytes as in Parquet, or a file that a row in JSON names."""
+    image = fields.get("image")
+    if isinstance(image, str):
+        return [files.load(inner_path(image, "image"), "image")]
+    stored = image if isinstance(image, dict) else {}
+    return [checked_image(stored.get("bytes"), stored.get("path"), "image")]
+
+
+FORMAT = BenchmarkFormat(
+    name=NAME,
+    files=(SHARD.pattern, r"[^/]*\.jsonl"),
+    pair=_pair,
+    images=_images,
+    columns=("id", "query", "response", "human_ranking"),
+    counts=(1247, 1250),
+)

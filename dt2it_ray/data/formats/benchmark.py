@@ -1,0 +1,72 @@
+"""What a row of any benchmark of pairs says when its images are not looked at, and how a benchmark's files are told."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dt2it_ray.data.formats.fields import ImageFiles, RowRefused
+from dt2it_ray.data.schema import DropReason
+
+Row = Mapping[str, Any]
+Images = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class BenchmarkPair:
+    """Two answers in the order of the row's file, and which one people found better."""
+
+    item: str
+    """The row's own id, which may repeat; empty where rows have none."""
+    answers: tuple[str, str]
+    """Texts, which may be empty: official figures count such rows."""
+    chosen: int | None
+    """Position of the better one in `answers`; None where the label is a tie."""
+    category: str = ""
+    """As released; the official score may split it further."""
+    question: str = ""
+    strength: float | None = None
+    """How much better, in the row's own unit."""
+
+
+@dataclass(frozen=True)
+class BenchmarkFormat:
+    """How the rows of one benchmark are found and read."""
+
+    name: str
+    files: tuple[str, ...]
+    """Patterns of names inside the released folder; the first that fits any file says which files have the rows."""
+    pair: Callable[[Row], BenchmarkPair]
+    """What a raw row says. Raises RowRefused, which names the field."""
+    images: Callable[[Row, ImageFiles], Images]
+    """Its images, in the order shown. Raises RowRefused."""
+    columns: tuple[str, ...] = ()
+    """Of a Parquet file, the columns that `pair` reads if they are there; all where none is named."""
+    rows_in: str = ""
+    """The key of the list in a JSON file that is an object."""
+    counts: tuple[int, ...] = ()
+    """Rows of the released generations; empty where any number is right."""
+
+
+def id_of(fields: Row, field: str = "id") -> str:
+    """The row's id as text; numbers are written plainly. Refuses a row that has none."""
+    value = fields.get(field)
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise RowRefused(DropReason.FIELD_INVALID, f"field {field}", f"{ascii(value)[:60]} is no id")
+    return str(value)
+
+
+def answer_of(value: Any, field: str) -> str:
+    """A text, which may be empty."""
+    if not isinstance(value, str):
+        raise RowRefused(DropReason.FIELD_INVALID, f"field {field}", f"{ascii(value)[:60]} is not a text")
+    return value
+
+
+def optional_text(fields: Row, *names: str) -> str:
+    """The first of these fields that is a text, else empty."""
+    return next((fields[name] for name in names if isinstance(fields.get(name), str)), "")
+
+
+def no_images(fields: Row, files: ImageFiles) -> Images:
+    """Of a benchmark of texts alone."""
+    return ()

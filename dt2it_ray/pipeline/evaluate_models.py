@@ -1,0 +1,64 @@
+"""What models said of the rows of a benchmark, whoever asked them: rewards by position, and how they were got."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any, Literal
+
+from dt2it_ray.data.formats.records import read_records
+from dt2it_ray.errors import ConfigError, InputError
+from dt2it_ray.pipeline.evaluate_rows import LoadedBenchmark
+from dt2it_ray.rules.predictions import Rewards, align
+from dt2it_ray.store.files import Folder
+
+Kind = Literal["predictions", "reward_model", "judge"]
+
+
+@dataclass(frozen=True)
+class ModelRewards:
+    """The rewards (chosen, rejected) of one model for every row, in the rows' order; None where it has none."""
+
+    name: str
+    kind: Kind
+    rewards: Sequence[Rewards | None]
+    told: Mapping[str, Any] = field(default_factory=dict)
+    """How they were got, as plain values for the result."""
+    margins: bool = True
+    """Whether sigmoid(margin) means something."""
+
+
+def from_predictions(loaded: LoadedBenchmark, named: str) -> ModelRewards:
+    """The rewards in a file of predictions, given as FILE or NAME=FILE.
+
+    Raises:
+        ConfigError: there is no such file. InputError: it does not fit the rows; see `align`.
+    """
+    name, path = _named(named)
+    whole = path if "://" in path else os.path.abspath(path)
+    parent, _, file = whole.rpartition("/")
+    if not Folder(parent).exists(file):
+        raise ConfigError(f"predictions={path}: there is no such file")
+    records = read_records(Folder(parent), file)
+    raw = ((f"row {record.number}", record.fields) for record in records)
+    return ModelRewards(name, "predictions", align(loaded.items(), raw, path), {"predictions": path})
+
+
+def with_own_names(models: Sequence[ModelRewards]) -> Sequence[ModelRewards]:
+    """The models, none of which has the name of another.
+
+    Raises:
+        InputError: two have.
+    """
+    names = [model.name for model in models]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise InputError(f"two models are called {doubled[0]!r}; name them, as in --predictions NAME=FILE")
+    return models
+
+
+def _named(named: str) -> tuple[str, str]:
+    name, equals, path = named.partition("=")
+    if equals and name and "/" not in name:
+        return name, path
+    return PurePosixPath(named).name.split(".")[0], named

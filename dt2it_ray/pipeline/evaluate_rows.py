@@ -1,0 +1,95 @@
+"""How the rows of a benchmark are loaded for an evaluation, and what is said of those that cannot be used."""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dt2it_ray.data.formats.benchmark import BenchmarkFormat, BenchmarkPair
+from dt2it_ray.data.formats.benchmark_rows import PlacedRow, read_rows, row_files
+from dt2it_ray.data.formats.fields import RowRefused
+from dt2it_ray.data.formats.pair_benchmarks import PAIR_BENCHMARKS
+from dt2it_ray.errors import ConfigError, InputError
+from dt2it_ray.rules.predictions import PlacedItem
+from dt2it_ray.store.files import Folder
+
+BLOCK_BYTES = 1 << 20
+REFUSED_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class LoadedBenchmark:
+    """All rows of a benchmark in file order, refused ones at their places."""
+
+    format: BenchmarkFormat
+    folder: Folder
+    files: Sequence[str]
+    rows: Sequence[PlacedRow]
+
+    @property
+    def pairs(self) -> list[BenchmarkPair | None]:
+        """What the rows say; None for one that is refused."""
+        return [row.pair if isinstance(row.pair, BenchmarkPair) else None for row in self.rows]
+
+    def items(self) -> list[PlacedItem]:
+        """What predictions are laid beside. The id of a refused row is not checked."""
+        pairs = zip(self.rows, self.pairs, strict=True)
+        return [PlacedItem(row.where, (pair.item or None) if pair else None, _place(pair)) for row, pair in pairs]
+
+    def told(self) -> dict[str, Any]:
+        """Files with their hashes, how many rows, whether a release has as many, and the refused rows."""
+        return {
+            "files": [{"name": name, "sha256": _sha256(self.folder, name)} for name in self.files],
+            "n": len(self.rows),
+            "released_n": list(self.format.counts),
+            "as_released": len(self.rows) in self.format.counts if self.format.counts else None,
+            "refused": self._refused(),
+        }
+
+    def _refused(self) -> dict[str, Any]:
+        refused = [(row, row.pair) for row in self.rows if isinstance(row.pair, RowRefused)]
+        return {
+            "n": len(refused),
+            "reasons": dict(sorted(Counter(str(refusal.reason) for _, refusal in refused).items())),
+            "first": [f"{row.where}, {refusal.where}: {refusal.problem}" for row, refusal in refused[:REFUSED_SHOWN]],
+        }
+
+
+def load_benchmark(name: str, path: str) -> LoadedBenchmark:
+    """The rows of a benchmark from one file of them, or from the folder that has the released layout.
+
+    Raises:
+        ConfigError: no benchmark has this name. InputError: there are no rows, or a file cannot be read.
+    """
+    if name not in PAIR_BENCHMARKS:
+        raise ConfigError(f"there is no benchmark {name!r}; choose one of {', '.join(sorted(PAIR_BENCHMARKS))}")
+    format = PAIR_BENCHMARKS[name]
+    folder, files = _found(format, path)
+    rows = list(read_rows(format, folder, files))
+    if not any(isinstance(row.pair, BenchmarkPair) for row in rows):
+        first = next((row for row in rows), None)
+        why = f"the first, {first.where}, {first.pair.where}: {first.pair.problem}" if first else "the file is empty"  # type: ignore[union-attr]
+        raise InputError(f"{path} has no usable row of {name}: {why}. Is it this benchmark?")
+    return LoadedBenchmark(format, folder, files, rows)
+
+
+def _found(format: BenchmarkFormat, path: str) -> tuple[Folder, list[str]]:
+    whole = path if "://" in path else os.path.abspath(path)
+    parent, _, name = whole.rstrip("/").rpartition("/")
+    if name in Folder(parent).names():
+        return Folder(parent), [name]
+    return Folder(path), row_files(format, Folder(path))
+
+
+def _place(pair: BenchmarkPair | None) -> int:
+    return (pair.chosen or 0) if pair else 0
+
+
+def _sha256(folder: Folder, name: str) -> str:
+    digest = hashlib.sha256()
+    with folder.stream(name) as stream:
+        while block := stream.read(BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
