@@ -19,7 +19,8 @@ class Turn:
 
 @dataclass(frozen=True)
 class Preference:
-    """Two answers to one prompt, the better one first. Texts are not blank and hold no format's marks of images."""
+    """Two answers to one prompt, the better one first. Texts are not blank, and the marks with which a format shows
+    images in texts are taken out."""
 
     question: str
     """The last user turn. It shows the images that no turn of `history` shows, before its text."""
@@ -39,6 +40,8 @@ class Preference:
     chosen_origin: str | None = None
     """Who wrote the answer, if the row says."""
     rejected_origin: str | None = None
+    source: str | None = None
+    """The data set that the row is from, if the row says."""
 
 
 @dataclass(frozen=True)
@@ -50,5 +53,5 @@ class PreferenceFormat:
     """The preferences of a raw row: one, or several where it ranks more answers; none where its answers are equally
     good. Raises RowRefused, which names the field."""
     release: Callable[[Preference, Sequence[str]], dict[str, Any] | None] | None = None
-    """The row of a preference, with the names of its images; None for one that the format cannot hold. No function
-    where the format is only read."""
+    """The row of a preference, with the names of its images; None for one whose texts, turns or images the format
+    cannot hold (what else it has no place for is left out). No function where the format is only read."""
