@@ -25,8 +25,9 @@ class EngineSettings(Settings):
     """How vLLM runs it, for `vllm`."""
     endpoint: EndpointSettings | None = None
     """The server, for `endpoint`."""
-    cache: str = Field(default="", exclude=True)
-    """Folder or URI in which replies of `vllm` and `endpoint` are kept for this and other runs. Empty: they are not."""
+    cache: str | None = Field(default="", exclude=True)
+    """Folder or URI in which replies of `vllm` and `endpoint` are kept, for other runs too. Empty: `replies` in the
+    run's folder. None: they are not kept, and a row that has to be done again is paid for again."""
     backbone: Backbone | None = None
     """The checkpoint, for `transformers` and `vllm`; filled in from `model` or the run's `backbone`."""
 
@@ -52,13 +53,29 @@ def with_checkpoint(engine: EngineSettings, backbone: Backbone) -> EngineSetting
     return engine.model_copy(update={"backbone": find_backbone(engine.model) if engine.model else backbone})
 
 
-def open_generator(engine: EngineSettings, sampling: SamplingSettings, device: str, threads: int) -> Generator:
-    """The engine, ready to answer.
+def idle_sampling(sampling: SamplingSettings, *engines: EngineSettings) -> str:
+    """Why a setting of the sampling does nothing with any of these engines; empty if all do something.
+
+    What does nothing would enter the fingerprint all the same, and have a step made again for it."""
+    kinds, default = {engine.kind for engine in engines}, SamplingSettings()
+    asked = f"kind: {' or '.join(sorted(kinds))}" if kinds else "want of an engine"
+    if sampling.dtype != default.dtype and "transformers" not in kinds:
+        return f"sampling.dtype does nothing for {asked} (vLLM has vllm.dtype); leave it out"
+    if sampling.collate != default.collate and kinds <= {"endpoint"}:
+        return f"sampling.collate does nothing for {asked} (a server has limits of its own); leave it out"
+    return ""
+
+
+def open_generator(
+    engine: EngineSettings, sampling: SamplingSettings, device: str, threads: int, replies: str = ""
+) -> Generator:
+    """The engine, ready to answer. `replies` is where it keeps them unless it has a cache of its own; empty: nowhere.
 
     Raises:
         StoreError: the checkpoint or the cache cannot be read. StageFailed: vLLM is not installed or cannot start.
     """
-    cache = ResponseCache(Folder(engine.cache)) if engine.cache else None
+    place = None if engine.cache is None else engine.cache or replies
+    cache = ResponseCache(Folder(place)) if place else None
     if engine.endpoint is not None:
         from dt2it_ray.models.endpoint.generator import EndpointGenerator
 

@@ -76,6 +76,12 @@ class PaidReplies:
         self.usage.spent += price
 
 
+def drawn_for(request: GenerationRequest, temperature: float) -> dict[str, str]:
+    """What of a request its replies depend on beside its words: draws depend on the key, so another key's reply to the
+    same words is another reply. Without chance they share one."""
+    return {"key": request.key} if temperature > 0 else {}
+
+
 def _keep(cache: ResponseCache, replies: Sequence[tuple[str, CachedReply]]) -> None:
     for key, reply in replies:
         cache.put(key, reply)

@@ -16,6 +16,9 @@ from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Counts, Manifest, PartFile
 from dt2it_ray.store.parts import Receipt, Seal, sealed_parts, sum_metrics, total
 
+REPLIES = "replies"
+"""Folder of a run for the replies of all engines that have no cache of their own."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
@@ -90,7 +93,10 @@ def _map_work(step: Step, stage: MapStage, run: Folder, inputs: Mapping[str, Man
         stage=stage,
         settings=step.settings,
         workplace=Workplace(
-            folders=folders, device="cuda" if placement.gpus else "cpu", threads=max(1, int(placement.cpus))
+            folders=folders,
+            device="cuda" if placement.gpus else "cpu",
+            threads=max(1, int(placement.cpus)),
+            replies=run.path(REPLIES),
         ),
         rows=data_folder(run, tables["rows"]),
         row_columns=columns["rows"],

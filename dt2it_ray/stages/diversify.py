@@ -15,7 +15,7 @@ from dt2it_ray.data.origins import DEGRADED, MODEL, REFERENCE
 from dt2it_ray.data.schema import CANDIDATES, PROMPTS, DropReason
 from dt2it_ray.errors import StageFailed
 from dt2it_ray.models.degrading.prompt import contradiction_message
-from dt2it_ray.models.engines import EngineSettings, open_generator
+from dt2it_ray.models.engines import EngineSettings, idle_sampling, open_generator
 from dt2it_ray.models.model_settings import SamplingSettings
 from dt2it_ray.models.protocols import GenerationRequest, Generator
 from dt2it_ray.rules.additions import (
@@ -63,8 +63,8 @@ class AdditionSettings(Settings):
     """A contradiction that is longer or shorter than its original by more than this factor is not used. Ours."""
 
     @model_validator(mode="after")
-    def _fits_one_gpu(self) -> "AdditionSettings":
-        if problem := _memory_problem(self):
+    def _has_engines_that_fit(self) -> "AdditionSettings":
+        if problem := _engine_problem(self):
             raise ValueError(problem)
         return self
 
@@ -84,10 +84,10 @@ def build_diversifying(settings: AdditionSettings, place: Workplace) -> BatchFn:
     def opened(engine: EngineSettings | None, wanted: bool) -> Generator | None:
         if engine is None or not wanted:
             return None
-        return open_generator(engine, settings.sampling, place.device, place.threads)
+        return open_generator(engine, settings.sampling, place.device, place.threads, place.replies)
 
     # `engine` may have been filled in after the settings were checked.
-    if problem := _memory_problem(settings):
+    if problem := _engine_problem(settings):
         raise StageFailed(problem)
     better = opened(settings.better_engine, "engine" in settings.better)
     name = model_name(settings.better_engine) if better and settings.better_engine else ""
@@ -101,17 +101,21 @@ def build_diversifying(settings: AdditionSettings, place: Workplace) -> BatchFn:
     return EngineFn(lambda batch: diversify_batch(batch, writers, settings), *engines)
 
 
-def _memory_problem(settings: AdditionSettings) -> str:
-    """Why both engines do not fit on one worker; empty if they do."""
+def _engine_problem(settings: AdditionSettings) -> str:
+    """Why both engines do not fit on one worker or heed a setting of the sampling; empty if all is well."""
     asked = [settings.better_engine if "engine" in settings.better else None]
     asked += [settings.engine if "contradiction" in settings.worse else None]
-    shares = [engine.vllm.gpu_memory_utilization for engine in asked if engine and engine.kind == "vllm"]
-    if round(sum(shares), 6) <= 1:
-        return ""
-    return (
-        f"engine and better_engine run on one worker and want {shares[1]} and {shares[0]} of its GPU's memory; set "
-        "vllm.gpu_memory_utilization of both so that they sum to 1 at most, e.g. 0.45 each, or give one as an endpoint"
-    )
+    engines = [engine for engine in asked if engine]
+    shares = [engine.vllm.gpu_memory_utilization for engine in engines if engine.kind == "vllm"]
+    if round(sum(shares), 6) > 1:
+        return (
+            f"engine and better_engine run on one worker and want {shares[1]} and {shares[0]} of its GPU's memory; set "
+            "vllm.gpu_memory_utilization of both so that they sum to 1 at most, e.g. 0.45 each, or give one as an "
+            "endpoint"
+        )
+    # Who writes contradictions may not be known yet.
+    is_known = settings.engine is not None or "contradiction" not in settings.worse
+    return idle_sampling(settings.sampling, *engines) if is_known else ""
 
 
 def diversify_batch(batch: pa.Table, writers: Writers, settings: AdditionSettings) -> Outcome:

@@ -1,14 +1,14 @@
 """How candidates are made: distinct answers sampled from one model."""
 
 import pyarrow as pa
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dt2it_ray.data.chat import asked
 from dt2it_ray.data.dropped import Dropped, dropped_table
 from dt2it_ray.data.ids import answer_id
 from dt2it_ray.data.origins import MODEL
 from dt2it_ray.data.schema import CANDIDATES, PROMPTS, DropReason
-from dt2it_ray.models.engines import EngineSettings, open_generator
+from dt2it_ray.models.engines import EngineSettings, idle_sampling, open_generator
 from dt2it_ray.models.model_settings import SamplingSettings
 from dt2it_ray.models.protocols import GenerationRequest, Generator
 from dt2it_ray.settings import Settings
@@ -26,10 +26,16 @@ class GenerateSettings(Settings):
     sampling: SamplingSettings = SamplingSettings()
     engine: EngineSettings = EngineSettings()
 
+    @model_validator(mode="after")
+    def _has_an_engine_for_its_sampling(self) -> "GenerateSettings":
+        if problem := idle_sampling(self.sampling, self.engine):
+            raise ValueError(problem)
+        return self
+
 
 def build_generation(settings: GenerateSettings, place: Workplace) -> BatchFn:
     """A function from prompts to their distinct sampled answers."""
-    generator = open_generator(settings.engine, settings.sampling, place.device, place.threads)
+    generator = open_generator(settings.engine, settings.sampling, place.device, place.threads, place.replies)
     origin = f"{MODEL}{model_name(settings.engine)}"
     return EngineFn(lambda batch: generate_batch(batch, generator, settings, origin), generator)
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from dt2it_ray.data.scenes.annotator import AnnotatorSettings
 from dt2it_ray.models.engines import EngineSettings, open_generator
@@ -37,6 +37,21 @@ class AnnotatorChoice(Settings):
     """Limits of the chat model's prompt and of the pixels in it, for a checkpoint; a server has limits of its own."""
     attempts: int = Field(default=3, ge=1, le=10)
     """Requests per reply before it is given up (arXiv 2604.19544: 3)."""
+
+    @model_validator(mode="after")
+    def _has_who_heeds_its_settings(self) -> "AnnotatorChoice":
+        for name in _idle_names(self.engine):
+            if getattr(self, name) != type(self).model_fields[name].default:
+                asked = f"an engine of kind: {self.engine.kind}" if self.engine else "a simulated annotator"
+                raise ValueError(f"{name} does nothing for {asked}; leave it out")
+        return self
+
+
+def _idle_names(engine: EngineSettings | None) -> tuple[str, ...]:
+    """The settings that do nothing for who replies. They would enter the fingerprint all the same."""
+    if engine is None:
+        return ("temperature", "max_new_tokens", "collate")
+    return ("annotator", "collate") if engine.kind == "endpoint" else ("annotator",)
 
 
 class JudgeSettings(AnnotatorChoice):
@@ -118,4 +133,4 @@ def open_engine(settings: AnnotatorChoice, engine: EngineSettings, place: Workpl
     sampling = SamplingSettings(
         temperature=settings.temperature, max_new_tokens=settings.max_new_tokens, collate=settings.collate
     )
-    return open_generator(engine, sampling, place.device, place.threads)
+    return open_generator(engine, sampling, place.device, place.threads, place.replies)

@@ -46,6 +46,8 @@ class Workplace:
     """Paths of the inputs that are files (a checkpoint), by input name."""
     device: str = "cpu"
     threads: int = 1
+    replies: str = ""
+    """Where engines that have no cache of their own keep their replies; empty: nowhere."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -77,6 +77,39 @@ def test_chat_models_judge_anywhere_with_the_runs_backbone(panel: str) -> None:
     assert '"path":"/anywhere"' in settings or '"digest":"0123"' in settings
 
 
+SERVER = {"kind": "endpoint", "endpoint": {"model": "m"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (
+            {"engine": SERVER, "annotator": {"error_rate": 0.5}},
+            "annotator does nothing for an engine of kind: endpoint",
+        ),
+        ({"engine": SERVER, "collate": {"max_length": 99}}, "collate does nothing for an engine of kind: endpoint"),
+        ({"temperature": 0.5}, "temperature does nothing for a simulated annotator"),
+        ({"max_new_tokens": 99}, "max_new_tokens does nothing for a simulated annotator"),
+        ({"collate": {"max_length": 99}}, "collate does nothing for a simulated annotator"),
+    ],
+)
+def test_settings_that_whoever_judges_does_not_heed_are_refused(fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        plan(construction={"listwise": {"judges": [fields]}})
+    heeded = {"engine": {"kind": "vllm"}, "collate": {"max_length": 99}, "temperature": 0.5, "max_new_tokens": 99}
+    assert plan(construction={"listwise": {"judges": [heeded]}})
+    assert plan(construction={"listwise": {"judges": [{"annotator": {"error_rate": 0.5}}]}})
+
+
+def test_a_precision_that_the_engine_of_candidates_does_not_heed_is_refused() -> None:
+    sampling = {"sampling": {"dtype": "float32"}}
+    with pytest.raises(ConfigError, match=r"construction\.generate.*sampling\.dtype does nothing for kind: vllm"):
+        plan(construction={"generate": {"engine": {"kind": "vllm"}, **sampling}})
+    added = {"enabled": True, "add": {"worse": ["colour"], "better_engine": SERVER, **sampling}}
+    with pytest.raises(ConfigError, match=r"diversity\.add.*sampling\.dtype does nothing for kind: endpoint"):
+        plan(construction={"diversity": added})
+
+
 @pytest.mark.parametrize(
     ("names", "said"),
     [

@@ -14,7 +14,7 @@ from dt2it_ray.models.endpoint.reply import ChatReply
 from dt2it_ray.models.endpoint.settings import EndpointSettings
 from dt2it_ray.models.loop_thread import LoopThread, settled
 from dt2it_ray.models.model_settings import SamplingSettings
-from dt2it_ray.models.paid_replies import PaidReplies, side_by_side
+from dt2it_ray.models.paid_replies import PaidReplies, drawn_for, side_by_side
 from dt2it_ray.models.protocols import Completion, GenerationRequest
 from dt2it_ray.models.response_cache import CachedReply, ResponseCache
 
@@ -63,9 +63,7 @@ class EndpointGenerator:
             messages = wire_messages(request.messages, request.images)
         except BadImage as error:
             return Dropped(DropReason.IMAGE_UNDECODABLE, str(error))
-        # Draws depend on the key, so another key's reply to the same words is another reply.
-        drawn_for = {"key": request.key} if self._sampling.temperature > 0 else {}
-        identity = {**self._identity, **drawn_for}
+        identity = {**self._identity, **drawn_for(request, self._sampling.temperature)}
         return await self._replies.complete(request, identity, lambda places: self._ask(request, messages, places))
 
     async def _ask(

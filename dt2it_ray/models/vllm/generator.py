@@ -8,7 +8,7 @@ from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.schema import DropReason
 from dt2it_ray.models.backbones import Backbone
 from dt2it_ray.models.model_settings import SamplingSettings
-from dt2it_ray.models.paid_replies import PaidReplies, side_by_side
+from dt2it_ray.models.paid_replies import PaidReplies, drawn_for, side_by_side
 from dt2it_ray.models.protocols import Completion, GenerationRequest
 from dt2it_ray.models.response_cache import CachedReply, ResponseCache
 from dt2it_ray.models.vllm.arguments import engine_arguments, sampling_parameters
@@ -49,7 +49,9 @@ class VllmGenerator:
             ConfigError: answers of `max_new_tokens` leave no room for a prompt.
         """
         self._sampling = sampling
-        self._identity = {"vllm": settings.model_dump(), "checkpoint": backbone.digest, **sampling.model_dump()}
+        # Precision is a setting of vLLM's own.
+        drawn = sampling.model_dump(exclude={"dtype"})
+        self._identity = {"vllm": settings.model_dump(), "checkpoint": backbone.digest, **drawn}
         self._replies = PaidReplies(cache)
         self.usage = self._replies.usage
         arguments = engine_arguments(backbone.path, settings, sampling)
@@ -72,8 +74,7 @@ class VllmGenerator:
         self._engine.close()
 
     async def _complete(self, request: GenerationRequest) -> list[Completion] | Dropped:
-        # Draws depend on the key, so another key's reply to the same words is another reply.
-        identity = {**self._identity, "key": request.key}
+        identity = {**self._identity, **drawn_for(request, self._sampling.temperature)}
         return await self._replies.complete(request, identity, lambda places: self._ask(request, places))
 
     async def _ask(self, request: GenerationRequest, places: Sequence[int]) -> list[CachedReply] | Dropped:

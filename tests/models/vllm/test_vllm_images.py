@@ -183,3 +183,13 @@ def test_equal_words_under_another_key_are_another_draw(tmp_path: Path, vllm: Vl
         patch.setattr(vllm._replies, "_cache", ResponseCache(Folder(str(tmp_path))))
         assert texts(vllm.generate([one, other])) == plain
         assert texts(vllm.generate([other, one])) == plain[::-1]
+
+
+def test_the_likeliest_answer_is_asked_once_for_all_keys(tmp_path: Path, likeliest: VllmGenerator) -> None:
+    one, other = (ask("What is in the image?", *scenes()[0].images, key=key) for key in "ab")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(likeliest._replies, "_cache", ResponseCache(Folder(str(tmp_path))))
+        first = likeliest.generate([one])
+        hits = likeliest.usage.hits
+        assert likeliest.generate([other]) == first
+    assert likeliest.usage.hits == hits + 1
