@@ -10,8 +10,8 @@ from typing import Any
 from dt2it_ray.data.formats.benchmark import BenchmarkFormat, BenchmarkPair
 from dt2it_ray.data.formats.benchmark_rows import PlacedRow, read_rows, row_files
 from dt2it_ray.data.formats.fields import RowRefused
-from dt2it_ray.data.formats.pair_benchmarks import PAIR_BENCHMARKS
-from dt2it_ray.errors import ConfigError, InputError
+from dt2it_ray.data.formats.pair_benchmarks import benchmark_format
+from dt2it_ray.errors import InputError
 from dt2it_ray.rules.predictions import PlacedItem
 from dt2it_ray.store.files import Folder
 
@@ -63,9 +63,7 @@ def load_benchmark(name: str, path: str) -> LoadedBenchmark:
     Raises:
         ConfigError: no benchmark has this name. InputError: there are no rows, or a file cannot be read.
     """
-    if name not in PAIR_BENCHMARKS:
-        raise ConfigError(f"there is no benchmark {name!r}; choose one of {', '.join(sorted(PAIR_BENCHMARKS))}")
-    format = PAIR_BENCHMARKS[name]
+    format = benchmark_format(name)
     folder, files = _found(format, path)
     rows = list(read_rows(format, folder, files))
     if not any(isinstance(row.pair, BenchmarkPair) for row in rows):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from dt2it_ray.data.formats import mm_rlhf_rewardbench, multimodal_rewardbench, vl_rewardbench
+from dt2it_ray.data.formats import mm_rlhf_rewardbench, multimodal_rewardbench, rewardbench, vl_rewardbench
 
 VL_HALLUCINATION = ("RLAIF", "RLHF", "hallucination")
 VL_REASONING = ("mathverse", "mmmu")
@@ -46,11 +46,13 @@ CATEGORY_RULES: dict[str, Callable[[str, str], str]] = {
 """By benchmark: (the row's own id, the category in the file) -> the category of the official score. A benchmark that is
 not named counts by the category in its file."""
 
+UNCATEGORISED = "uncategorised"
+
 
 def category_of(benchmark: str, item: str, released: str) -> str:
-    """The category that counts a row in the official score."""
+    """The category that counts a row in the official score; rows without any are of one called `uncategorised`."""
     rule = CATEGORY_RULES.get(benchmark)
-    return rule(item, released) if rule else released
+    return rule(item, released) if rule else released or UNCATEGORISED
 
 
 WITH_ACC_PLUS = frozenset({mm_rlhf_rewardbench.NAME})
@@ -136,7 +138,7 @@ SECTIONS = Columns(
     headline=True,
 )
 
-COLUMNS: dict[str, Columns] = {multimodal_rewardbench.NAME: README_COLUMNS, "rewardbench": SECTIONS}
+COLUMNS: dict[str, Columns] = {multimodal_rewardbench.NAME: README_COLUMNS, rewardbench.NAME: SECTIONS}
 """By benchmark."""
 
 APART: dict[str, dict[str, str]] = {multimodal_rewardbench.NAME: {"without_safety": "safety"}}

@@ -123,3 +123,12 @@ def test_what_cannot_be_evaluated_is_refused(tmp_path: Path) -> None:
         )
     with pytest.raises(InputError, match=r"has no usable row of mm_rlhf_rewardbench: the first, rows.jsonl row 1"):
         evaluate_benchmark(EvaluateRunSettings(benchmark="mm_rlhf_rewardbench", rows=rows, predictions=("p.jsonl",)))
+
+
+def test_rows_that_people_call_a_tie_are_counted_apart(tmp_path: Path) -> None:
+    rows = [{"caption": "c", "label_0": label} for label in (1, 0.5, 0.5, 0)]
+    predictions = [{"rewards": rewards} for rewards in ([1, 0], [1, 1], [2, 1], [1, 0])]
+    result = told(tmp_path, rows, predictions, "mj_bench")
+    assert (result["n"], result["correct"], result["accuracy"]) == (2, 1, 0.5)
+    assert (result["label_ties"], result["accuracy_with_ties"]) == ({"n": 2, "correct": 1}, 0.5)
+    assert list(result["categories"]) == ["uncategorised"]

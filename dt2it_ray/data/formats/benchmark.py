@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from dt2it_ray.data.formats.fields import ImageFiles, RowRefused
+from dt2it_ray.data.formats.files import Files
+from dt2it_ray.data.formats.preference import Turn
 from dt2it_ray.data.schema import DropReason
 
 Row = Mapping[str, Any]
 Images = Sequence[Mapping[str, Any]]
+OpenImages = Callable[[Row], Images]
+"""Raises RowRefused for an image that is missing or cannot be decoded."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class BenchmarkPair:
     question: str = ""
     strength: float | None = None
     """How much better, in the row's own unit."""
+    history: Sequence[Turn] = ()
+    """The turns before the question."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +43,8 @@ class BenchmarkFormat:
     """Patterns of names inside the released folder; the first that fits any file says which files have the rows."""
     pair: Callable[[Row], BenchmarkPair]
     """What a raw row says. Raises RowRefused, which names the field."""
-    images: Callable[[Row, ImageFiles], Images]
-    """Its images, in the order shown. Raises RowRefused."""
+    images: Callable[[Files], OpenImages]
+    """Of the folder that images lie in: a function from a row to its images, in the order shown."""
     columns: tuple[str, ...] = ()
     """Of a Parquet file, the columns that `pair` reads if they are there; all where none is named."""
     rows_in: str = ""
@@ -67,6 +73,16 @@ def optional_text(fields: Row, *names: str) -> str:
     return next((fields[name] for name in names if isinstance(fields.get(name), str)), "")
 
 
-def no_images(fields: Row, files: ImageFiles) -> Images:
+def no_images(files: Files) -> OpenImages:
     """Of a benchmark of texts alone."""
-    return ()
+    return lambda fields: ()
+
+
+def listed_images(images: Callable[[Row, ImageFiles], Images]) -> Callable[[Files], OpenImages]:
+    """Of a benchmark whose image folders are listed once."""
+
+    def opened(files: Files) -> OpenImages:
+        listing = ImageFiles(files)
+        return lambda fields: images(fields, listing)
+
+    return opened

@@ -6,7 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from dt2it_ray.data.formats.benchmark import BenchmarkFormat, BenchmarkPair, Images, answer_of, id_of, optional_text
+from dt2it_ray.data.formats.benchmark import (
+    BenchmarkFormat,
+    BenchmarkPair,
+    Images,
+    answer_of,
+    id_of,
+    listed_images,
+    optional_text,
+)
 from dt2it_ray.data.formats.fields import ImageFiles, RowRefused, extension_of, inner_path, text_of
 from dt2it_ray.data.formats.files import Files, read_whole
 from dt2it_ray.data.formats.pair_to_write import labelled_pair, only_image
@@ -181,7 +189,7 @@ FORMAT = BenchmarkFormat(
     name=NAME,
     files=(re.escape(FILE), r"data/train-\d+-of-\d+\.parquet"),
     pair=_pair,
-    images=_images,
+    images=listed_images(_images),
     columns=("id", "image", VIDEO, "prompt", "chosen", "rejected"),
     counts=(170,),
 )

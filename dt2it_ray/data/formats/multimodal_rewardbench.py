@@ -6,7 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from dt2it_ray.data.formats.benchmark import BenchmarkFormat, BenchmarkPair, Images, answer_of, id_of, optional_text
+from dt2it_ray.data.formats.benchmark import (
+    BenchmarkFormat,
+    BenchmarkPair,
+    Images,
+    answer_of,
+    id_of,
+    listed_images,
+    optional_text,
+)
 from dt2it_ray.data.formats.fields import ImageFiles, RowRefused, extension_of, inner_path, text_of
 from dt2it_ray.data.formats.files import Files, read_whole
 from dt2it_ray.data.formats.pair_to_write import labelled_pair, only_image
@@ -132,7 +140,7 @@ FORMAT = BenchmarkFormat(
     name=NAME,
     files=(re.escape(FILE), re.escape(UNFILLED), r"all_data\.json", r"all_data_release\.json"),
     pair=_pair,
-    images=_images,
+    images=listed_images(_images),
     columns=("ID", "Text", "Output1", "Output2", "Better", "Category", "Meta"),
     counts=(4711, 5000, 5211),
 )

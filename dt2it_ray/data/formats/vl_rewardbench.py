@@ -8,7 +8,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dt2it_ray.data.formats.benchmark import BenchmarkFormat, BenchmarkPair, Images, answer_of, id_of, optional_text
+from dt2it_ray.data.formats.benchmark import (
+    BenchmarkFormat,
+    BenchmarkPair,
+    Images,
+    answer_of,
+    id_of,
+    listed_images,
+    optional_text,
+)
 from dt2it_ray.data.formats.fields import ImageFiles, RowRefused, checked_image, checked_text, inner_path, text_of
 from dt2it_ray.data.formats.files import Files, read_whole
 from dt2it_ray.data.formats.pair_to_write import labelled_pair, only_image
@@ -182,7 +190,7 @@ FORMAT = BenchmarkFormat(
     name=NAME,
     files=(SHARD.pattern, r"[^/]*\.jsonl"),
     pair=_pair,
-    images=_images,
+    images=listed_images(_images),
     columns=("id", "query", "response", "human_ranking"),
     counts=(1247, 1250),
 )

@@ -110,11 +110,10 @@ def test_a_missing_shard_and_a_folder_of_something_else_are_errors(tmp_path: Pat
 @pytest.mark.parametrize("name", ["vl_rewardbench", "multimodal_rewardbench", "mm_rlhf_rewardbench"])
 def test_what_our_writers_write_is_read_with_its_images(tmp_path: Path, name: str) -> None:
     from dt2it_ray.data.formats.benchmarks import BENCHMARK_FORMATS
-    from dt2it_ray.data.formats.fields import ImageFiles
 
     folder, format = Folder(str(tmp_path)), PAIR_BENCHMARKS[name]
     BENCHMARK_FORMATS[name].write([benchmark_row("RLHF-1", "mcq", images=(picture(5),))], folder)
     [row] = read_rows(format, folder, row_files(format, folder), images=True)
     assert isinstance(row.pair, BenchmarkPair)
     assert row.pair.answers[row.pair.chosen or 0] == "A cat."
-    assert [image["bytes"] for image in format.images(row.record.fields, ImageFiles(folder))] == [picture(5)]
+    assert [image["bytes"] for image in format.images(folder)(row.record.fields)] == [picture(5)]
