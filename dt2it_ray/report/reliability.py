@@ -1,6 +1,6 @@
 """How far judges and labels can be trusted, as the page shows it: tables of judges, and of style before and after."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dt2it_ray.data.attributes import ATTRIBUTES
@@ -97,16 +97,18 @@ def _grid(
     heading: Callable[[Bias], str],
     column: Callable[[Bias], str] = lambda told: told.figure,
 ) -> Grid:
-    """Figures laid out by heading and column, with a row per source where there are several."""
+    """Figures laid out by heading and column, with a row per source where a heading has several."""
     cells = {(heading(told), told.source, column(told)): told for told in figures}
-    names, sources = _ordered(heading(told) for told in figures), sorted({told.source for told in figures} - {""})
-    inner = sources if len(sources) > 1 else []
+    sources: dict[str, set[str]] = {heading(told): set() for told in figures}
+    for told in figures:
+        sources[heading(told)] |= {told.source} - {""}
     used = [name for name in columns if any(key[2] == name for key in cells)]
 
     def row(name: str, source: str) -> Row:
         return Row(source or name, [_shown(cells.get((name, source, key))) for key in used], within=bool(source))
 
-    groups = [[row(name, ""), *(row(name, source) for source in inner)] for name in names]
+    inner = {name: sorted(found) if len(found) > 1 else [] for name, found in sources.items()}
+    groups = [[row(name, ""), *(row(name, source) for source in inner[name])] for name in sources]
     kept = [[group[0], *(line for line in group[1:] if any(cell.value for cell in line.cells))] for group in groups]
     return Grid(caption, corner, [columns[name] for name in used], kept)
 
@@ -119,11 +121,6 @@ def _shown(told: Bias | None) -> Shown:
         return Shown("", reason)
     ends = f"{told.low:.3f} to {told.high:.3f}" if told.low is not None and told.high is not None else reason
     return Shown(f"{told.value:.3f}", ", ".join(filter(None, (ends, f"n {told.n:,}"))))
-
-
-def _ordered(names: Iterable[str]) -> list[str]:
-    """Each name once, in the order in which it first comes."""
-    return list(dict.fromkeys(names))
 
 
 def _column_of_set(told: Bias) -> str:

@@ -78,10 +78,10 @@ def p_of_zero(parts: Floats, prompts: Codes, statistic: Statistic, how: Resampli
 
 
 def estimate_share(hits: Floats, prompts: Codes, how: Resampling, empty: str) -> Estimate:
-    """The mean of `hits` (each from 0 to 1) with its interval over prompts. Where all are 0 or all are 1, drawing
-    again tells nothing, and the interval is Wilson's for as many trials as there are prompts."""
+    """The mean of `hits` (each from 0 to 1) with its interval over prompts. Where the mean is the same for all of them,
+    drawing again tells nothing, and the interval is Wilson's for as many trials as there are prompts."""
     told = estimate(np.stack([hits, np.ones(len(hits))], axis=1), prompts, _mean, how, empty)
-    if told.interval is None or told.value not in (0, 1):
+    if told.interval is None or told.value is None or told.low != told.high:
         return told
     return _between(told, *wilson(told.value * told.prompts, told.prompts, how.level), "wilson")
 

@@ -49,6 +49,16 @@ def test_a_judge_has_a_row_and_a_row_per_source_where_there_are_several() -> Non
     assert [group[0].heading for group in agreement.groups] == ["j listwise and j pointwise", "all judges"]
 
 
+def test_a_judge_of_one_source_has_no_row_for_it_where_others_have_several() -> None:
+    one = [bias("longer_wins", "j listwise", 0.5, source=source) for source in ("", "distill")]
+    other = [bias("longer_wins", "j of doubted pairs", 0.5, source=source) for source in ("", "clean", "flips")]
+    (judges,) = judge_grids([*one, *other])
+    assert [[row.heading for row in group] for group in judges.groups] == [
+        ["j listwise"],
+        ["j of doubted pairs", "clean", "flips"],
+    ]
+
+
 def test_granular_raters_agree_attribute_by_attribute() -> None:
     values = {"alpha_verbosity": 0.9, "alpha_helpfulness": 0.8, "alpha_overall": 0.7}
     agreement, attributes = judge_grids([bias(name, "all judges, granular", value) for name, value in values.items()])
