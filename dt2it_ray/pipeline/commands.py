@@ -90,6 +90,7 @@ def evaluate(
     ] = None,
     json: Annotated[str, typer.Option("--json", help="File for all figures.")] = "",
     markdown: Annotated[str, typer.Option(help="File for the same as tables.")] = "",
+    page: Annotated[str, typer.Option(help="HTML file: a leaderboard beside published figures.")] = "",
     config: Annotated[str, typer.Option("--config", help="YAML file, e.g. jobs/configs/evaluate.yaml.")] = "",
     overrides: Overrides = None,
 ) -> None:
@@ -97,8 +98,21 @@ def evaluate(
     from dt2it_ray.pipeline.evaluate_command import Outputs, run_evaluation
 
     named = {"benchmark": benchmark, "rows": rows, "predictions": predictions}
-    for line in run_evaluation(named, Outputs(json=json, markdown=markdown), config or None, overrides or ()):
+    outputs = Outputs(json=json, markdown=markdown, page=page)
+    for line in run_evaluation(named, outputs, config or None, overrides or ()):
         typer.echo(line)
+
+
+@app.command()
+def leaderboard(
+    results: Annotated[list[str], typer.Argument(metavar="RESULT...", help="Files of `dt2it evaluate --json`.")],
+    page: Annotated[str, typer.Option(help="HTML file to write.")],
+) -> None:
+    """Put results of several benchmarks on one page, beside published figures."""
+    from dt2it_ray.pipeline.evaluate_command import write_leaderboard
+
+    write_leaderboard(results, page)
+    typer.echo(page)
 
 
 @app.command()

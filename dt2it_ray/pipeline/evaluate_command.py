@@ -2,12 +2,14 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dt2it_ray.errors import InputError
 from dt2it_ray.pipeline.evaluate_run import EvaluateRunSettings, evaluate_benchmark
 from dt2it_ray.report.evaluation_text import evaluation_lines, evaluation_markdown
+from dt2it_ray.report.leaderboard import build_leaderboard
 from dt2it_ray.settings import load_settings
 from dt2it_ray.store.files import Folder
 
@@ -18,6 +20,8 @@ class Outputs:
 
     json: str = ""
     markdown: str = ""
+    page: str = ""
+    """Leaderboard beside published figures, as one HTML file."""
 
 
 def run_evaluation(
@@ -32,23 +36,42 @@ def run_evaluation(
     given = [f"{key}={json.dumps(value)}" for key, value in named.items() if value]
     settings = load_settings(EvaluateRunSettings, config, [*given, *overrides])
     result = evaluate_benchmark(settings)
-    for name, text in ((outputs.json, _as_json(result)), (outputs.markdown, evaluation_markdown(result))):
-        write_text(name, text)
-    written = [name for name in (outputs.json, outputs.markdown) if name]
-    return [*evaluation_lines(result), *_told_files(written)]
+    made: dict[str, Callable[[], str]] = {
+        outputs.json: lambda: _as_json(result),
+        outputs.markdown: lambda: evaluation_markdown(result),
+        outputs.page: lambda: build_leaderboard([result]),
+    }
+    written = [name for name in made if name]
+    for name in written:
+        write_text(name, made[name]())
+    return [*evaluation_lines(result), *([f"Figures: {', '.join(written)}"] if written else [])]
+
+
+def write_leaderboard(names: Sequence[str], page: str) -> None:
+    """Write one page of several results, each a file that `run_evaluation` wrote as JSON.
+
+    Raises:
+        InputError: a file is no such result. StoreError: a file cannot be read or written.
+    """
+    write_text(page, build_leaderboard([_read_result(name) for name in names]))
+
+
+def _read_result(path: str) -> dict[str, Any]:
+    parent, _, name = (path if "://" in path else os.path.abspath(path)).rpartition("/")
+    try:
+        result = json.loads(Folder(parent).read(name))
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON: {error}") from None
+    if not isinstance(result, dict) or not {"benchmark", "rows", "categories"} <= set(result):
+        raise InputError(f"{path} is no result of `dt2it evaluate --json`")
+    return result
 
 
 def write_text(path: str, text: str) -> None:
-    """Write a whole file; nothing for an empty name. Raises StoreError when it cannot be written."""
-    if path:
-        whole = path if "://" in path else os.path.abspath(path)
-        parent, _, name = whole.rpartition("/")
-        Folder(parent).write(name, text.encode())
+    """Write a whole file. Raises StoreError when it cannot be written."""
+    parent, _, name = (path if "://" in path else os.path.abspath(path)).rpartition("/")
+    Folder(parent).write(name, text.encode())
 
 
 def _as_json(result: Mapping[str, Any]) -> str:
     return json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _told_files(written: Sequence[str]) -> list[str]:
-    return [f"Figures: {', '.join(written)}"] if written else []

@@ -59,11 +59,11 @@ def evaluation_markdown(result: Figures) -> str:
 
 def _sections(name: str, figures: Figures) -> list[str]:
     heads = ("category", "n", "correct", "accuracy", "interval", "longer wins", "shorter wins")
-    parts = [f"## {name}", _table(heads, (_category(key, part) for key, part in figures["categories"].items()))]
+    parts = [f"## {_cell(name)}", _table(heads, (_category(key, part) for key, part in figures["categories"].items()))]
     if "columns" in figures:
         scores = figures["columns"]["scores"].items()
         parts.append(_table((figures["columns"]["over"], "n", "score"), (_column(key, part) for key, part in scores)))
-    rows = ((_size(entry), entry["n"], share(entry["accuracy"])) for entry in figures["by_length_difference"])
+    rows = ((size_in_words(entry), entry["n"], share(entry["accuracy"])) for entry in figures["by_length_difference"])
     parts += ["### By length of the answers", _table(("the chosen answer is", "n", "accuracy"), rows)]
     if figures["by_strength"]:
         bins = ((f"{e['least']:g} to {e['most']:g}", e["n"], share(e["accuracy"])) for e in figures["by_strength"])
@@ -137,7 +137,8 @@ def _compared(told: Figures) -> str:
     )
 
 
-def _size(entry: Figures) -> str:
+def size_in_words(entry: Figures) -> str:
+    """A bin of length differences, as a reader says it."""
     if entry["chosen"] == "equal":
         return "equally long"
     most = f"{entry['least']:,} to {entry['most']:,}" if entry["most"] else f"more than {entry['least'] - 1:,}"

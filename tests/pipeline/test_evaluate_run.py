@@ -132,3 +132,19 @@ def test_rows_that_people_call_a_tie_are_counted_apart(tmp_path: Path) -> None:
     assert (result["n"], result["correct"], result["accuracy"]) == (2, 1, 0.5)
     assert (result["label_ties"], result["accuracy_with_ties"]) == ({"n": 2, "correct": 1}, 0.5)
     assert list(result["categories"]) == ["uncategorised"]
+
+
+def test_results_of_several_benchmarks_go_on_one_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = lines(tmp_path / "rows.jsonl", [vl_row("a-1")])
+    given = lines(tmp_path / "p.jsonl", [{"id": "a-1", "chosen": 1, "rejected": 0}])
+    out, page, both = (str(tmp_path / name) for name in ("out.json", "page.html", "both.html"))
+    arguments = ["evaluate", "--benchmark", "vl_rewardbench", "--rows", rows, "--predictions", given]
+    for typed in ([*arguments, "--json", out, "--page", page], ["leaderboard", out, out, "--page", both]):
+        with pytest.raises(SystemExit) as stopped:
+            main(typed)
+        assert stopped.value.code == 0
+    assert Path(page).read_text().count("<section>") == 1
+    assert Path(both).read_text().count("<section>") == 2
+    with pytest.raises(SystemExit):
+        main(["leaderboard", given, "--page", both])
+    assert "is no result of `dt2it evaluate --json`" in capsys.readouterr().err
