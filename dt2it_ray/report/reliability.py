@@ -34,6 +34,7 @@ NOTES = {
     "no_variation": "all the same",
     "never_differs": "never differs",
     "too_few_prompts": "too few prompts",
+    "all_prompts_alike": "no prompt differs",
 }
 
 

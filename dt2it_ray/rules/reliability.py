@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,7 @@ from dt2it_ray.data.ids import content_id
 from dt2it_ray.data.origins import DEGRADED, MODEL
 from dt2it_ray.rules.agreement import interval_alpha, interval_parts, kappa, kappa_parts, nominal_alpha, nominal_parts
 from dt2it_ray.rules.comparisons import Compared, take
-from dt2it_ray.rules.intervals import Codes, Floats, Resampling, Statistic, estimate, estimate_share
+from dt2it_ray.rules.intervals import Codes, Estimate, Floats, Resampling, Statistic, estimate, estimate_share
 from dt2it_ray.rules.raters import LISTWISE, POINTWISE, Answers, Judged, Rater
 
 DIRECTIONS = 3
@@ -178,5 +178,12 @@ def _row(sample: Sample, source: str, chosen: slice | NDArray[np.bool_], how: Re
     if sample.statistic is None:
         told = estimate_share(parts, prompts, how, sample.empty)
     else:
-        told = estimate(parts, prompts, sample.statistic, how, sample.empty)
+        told = _unless_alike(estimate(parts, prompts, sample.statistic, how, sample.empty))
     return {"figure_id": content_id("reliability", *(name or "" for name in names.values())), **names, **asdict(told)}
+
+
+def _unless_alike(told: Estimate) -> Estimate:
+    """The figure without an interval that is a point: all samples are alike where no two raters ever differ."""
+    if told.interval is None or told.low != told.high:
+        return told
+    return replace(told, low=None, high=None, interval=None, note="all_prompts_alike")

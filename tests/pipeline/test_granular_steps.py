@@ -13,7 +13,9 @@ from dt2it_ray.pipeline.run_step import run_step
 from dt2it_ray.pipeline.step_files import read_rows
 from dt2it_ray.stages.granular import CHOOSE, GRANULAR_PAIRS, GranularPairSettings
 from dt2it_ray.stages.rate import RATE, RateSettings
+from dt2it_ray.stages.reliability import RELIABLE_RATINGS, ReliabilitySettings
 from dt2it_ray.stages.stage import GatherStage, NoSettings, Outcome, Placement, Step
+from dt2it_ray.stages.style import STYLE
 from dt2it_ray.stages.teach import TEACH, SetFileSettings, TeachSettings
 from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Manifest
@@ -46,12 +48,17 @@ def granular_steps(batch_rows: int = 64) -> list[Step]:
         for name in RATERS
     ]
     by_name = {f"ratings/{name}": step for name, step in zip(RATERS, raters, strict=True)}
+    style = Step(name="construct/style", stage=STYLE, settings=NoSettings(), inputs={"rows": candidates})
+    known = {**by_name, "rows": rows, "answers": style}
+    trust = Step(
+        name="construct/granular_reliability", stage=RELIABLE_RATINGS, settings=ReliabilitySettings(), inputs=known
+    )
     choices = Step(name="construct/granular", stage=CHOOSE, settings=GranularPairSettings(), inputs=by_name)
     chosen = {"choices": choices, "rows": rows}
     pairs = Step(name="construct/granular_pairs", stage=GRANULAR_PAIRS, settings=NoSettings(), inputs=chosen)
     beside, place = {**rated, "choices": choices}, Placement(batch_rows=batch_rows)
     taught = Step(name="construct/sets", stage=TEACH, settings=TeachSettings(), inputs=beside, placement=place)
-    return [rows, candidates, *raters, choices, pairs, taught]
+    return [rows, candidates, *raters, style, trust, choices, pairs, taught]
 
 
 def do(run: Folder, batch_rows: int = 64) -> dict[str, Manifest]:
@@ -77,6 +84,13 @@ def test_every_prompt_is_rated_or_quarantined_by_each_rater_and_counted(made: di
     assert figures["prompts"] == figures["pairs"] + figures["skipped_small_gap"] + figures["skipped_one_answer"]
     assert set(figures["raters"]) == set(RATERS)
     json.dumps(figures)
+
+
+def test_raters_are_measured_against_each_other(made: dict[str, Manifest]) -> None:
+    figures = made["construct/granular_reliability"].metrics
+    assert set(figures["longer_wins"]) == {"rate one", "rate two"}
+    assert 0 < figures["kappa"]["rate one and rate two"] < 1
+    assert 0 < figures["alpha_correctness"]["rate"] < figures["alpha_verbosity"]["rate"] <= 1
 
 
 def test_pairs_are_those_of_the_choices_and_skipped_prompts_teach_no_preference(

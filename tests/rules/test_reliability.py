@@ -120,6 +120,15 @@ def test_kappa_is_that_of_directions_in_both_orders() -> None:
     assert (told["judge"], told["other_judge"], told["n"]) == ("j1", "j2", 12)
 
 
+def test_agreement_of_raters_who_never_differ_has_no_interval() -> None:
+    wins = [{"a": 6, "b": 5}, {"a": 5, "b": 6}] * 6
+    rows = [judgement(p, said, judge=name) for name in ("j1", "j2") for p, said in zip(PROMPTS, wins, strict=True)]
+    for name in ("kappa", "alpha_direction", "alpha_overall"):
+        told = figure(measure(rows), name)
+        assert (told["value"], told["low"], told["high"], told["interval"]) == (1, None, None, None)
+        assert (told["note"], told["n"]) == ("all_prompts_alike", 24 if name == "alpha_overall" else 12)
+
+
 def test_alpha_of_two_raters_of_everything_is_close_to_kappa() -> None:
     made = measure([row for row in random_rows(["j1", "j2"]) if row["mode"] == "listwise"])
     alpha, kappa = figure(made, "alpha_direction", mode="listwise"), figure(made, "kappa")
