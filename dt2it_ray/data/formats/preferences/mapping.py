@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from dt2it_ray.data.formats.preference import Preference, PreferenceFormat, Row, Turn
@@ -25,7 +26,7 @@ def mapped(mapping: ColumnMapping, name: str = "mapping") -> PreferenceFormat:
         ConfigError: a column of the mapping is no path.
     """
     paths = {text: parse_path(text) for text in _columns(mapping)}
-    return PreferenceFormat(name, lambda row: _parse(row, mapping, paths))
+    return PreferenceFormat(name, partial(_parse, mapping=mapping, paths=paths))
 
 
 def _columns(mapping: ColumnMapping) -> list[str]:

@@ -60,8 +60,8 @@ class ColumnMapping(Settings):
     """Where a row says what. A column is a path: `a.b[0].c` goes into structs and lists, `[*]` takes all elements,
     `|json` parses a text (`text|json.question`), and a last `?` says that a row may lack it (`margin?`).
 
-    The answers are those of `chosen` and `rejected`, of `label`, or of `scored`: name exactly one of these. With neither
-    `question` nor `messages`, `chosen` and `rejected` are whole chats that share all but the last turn.
+    The answers are those of `chosen` and `rejected`, of `label`, or of `scored`: name exactly one of these. With
+    neither `question` nor `messages`, `chosen` and `rejected` are whole chats that share all but the last turn.
     """
 
     question: str | None = None

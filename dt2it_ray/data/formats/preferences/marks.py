@@ -9,7 +9,6 @@ MARK = "<image>"
 OTHER_MEDIA = re.compile("<(?:video|audio)>")
 MEDIA = re.compile("<(?:image|video|audio)>")
 _LEADING = re.compile(rf"\A\s*(?:{MARK}[ \t\r]*\n?)+")
-_TRAILING = re.compile(rf"(?:\n?[ \t]*{MARK})+\s*\Z")
 
 
 def take_marks(text: str, field: str) -> tuple[str, int]:
@@ -22,8 +21,16 @@ def take_marks(text: str, field: str) -> tuple[str, int]:
     count = text.count(MARK)
     if not count:
         return text, 0
-    left = _TRAILING.sub("", _LEADING.sub("", text))
-    return left.replace(MARK, ""), count
+    return _without_last_marks(_LEADING.sub("", text)).replace(MARK, ""), count
+
+
+def _without_last_marks(text: str) -> str:
+    left = text.rstrip()
+    if not left.endswith(MARK):
+        return text
+    while left.endswith(MARK):
+        left = left.removesuffix(MARK).rstrip(" \t").removesuffix("\n")
+    return left
 
 
 def put_marks(text: str, images: int) -> str:
