@@ -14,6 +14,7 @@ from dt2it_ray.models.backbones import find_backbone
 from dt2it_ray.pipeline.construct_plan import plan_construction
 from dt2it_ray.pipeline.drive import LOCK_FILE, Made, as_json, drive
 from dt2it_ray.pipeline.granular_plan import SETS_STEP, Answered, GranularSettings, plan_granular, write_sets
+from dt2it_ray.pipeline.job_folder import refuse_lost_files
 from dt2it_ray.pipeline.measure_plan import labels_of, plan_measures
 from dt2it_ray.pipeline.planner import Planner, refuse_misplaced
 from dt2it_ray.pipeline.preference_files import check_output, write_dropped, write_preferences
@@ -63,6 +64,8 @@ def plan_construct(settings: ConstructRunSettings) -> tuple[Step, ...]:
     Raises:
         ConfigError: the input or the backbone is not there, or a step cannot be where it is placed.
     """
+    # Also told by `refuse_misplaced`, but only after a relative input was looked for in vain.
+    refuse_lost_files(settings)
     planner = Planner(settings, find_backbone(settings.backbone))
     file = _outside_file(settings)
     loaded = planner.add("input/load", outside.LOAD_PROMPTS, file, {})

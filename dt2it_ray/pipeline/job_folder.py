@@ -1,6 +1,6 @@
 """Which files of a submitted job would be lost with it.
 
-Ray unpacks a job's working directory into a folder of its own on each machine that needs it, and deletes it afterwards.
+Ray unpacks a job's working directory into a folder of its own on each machine that needs it, and deletes it later.
 """
 
 import os
@@ -25,8 +25,8 @@ def refuse_lost_files(settings: Settings, here: str | None = None) -> None:
     for name, path in _files_of(settings):
         if path and "://" not in path and not os.path.isabs(path):
             raise ConfigError(
-                f"{name}={path} would be in {here}, which Ray unpacked for this job on this machine only and deletes "
-                f"after it. Give a path that all machines mount, e.g. {name}=/shared/{os.path.basename(path)}."
+                f"{name}={path} would be in {here}, which Ray unpacked for this job, on this machine only, and "
+                f"deletes later. Give a path that all machines mount, e.g. {name}=/shared/{os.path.basename(path)}."
             )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.backbones import find_backbone
-from dt2it_ray.pipeline.construct_run import ConstructRunSettings
+from dt2it_ray.pipeline.construct_run import ConstructRunSettings, plan_construct
 from dt2it_ray.pipeline.job_folder import refuse_lost_files
 from dt2it_ray.pipeline.plan import plan_run
 from dt2it_ray.pipeline.run_settings import RunSettings
@@ -51,3 +51,12 @@ def test_a_run_is_refused_before_anything_is_made(tmp_path: Path, monkeypatch: p
     with pytest.raises(ConfigError, match=r"^root=runs would be in "):
         plan_run(RunSettings(name="mine"), find_backbone("tiny"))
     assert plan_run(RunSettings(name="mine", root=str(tmp_path)), find_backbone("tiny"))
+
+
+def test_a_relative_input_is_refused_before_it_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "working_dir_files" / "_ray_pkg_0a"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    settings = ConstructRunSettings.model_validate({**SHARED, "input": "gone.jsonl"})
+    with pytest.raises(ConfigError, match=r"^input=gone\.jsonl would be in "):
+        plan_construct(settings)
