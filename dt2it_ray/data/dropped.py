@@ -7,6 +7,9 @@ import pyarrow as pa
 
 from dt2it_ray.data.schema import DROPPED, DropReason
 
+ASKED_AGAIN = frozenset({DropReason.ENDPOINT_FAILED})
+"""Reasons that are a server's fault and may pass."""
+
 
 @dataclass(frozen=True)
 class Dropped:

@@ -17,7 +17,7 @@ from dt2it_ray.settings import Settings
 from dt2it_ray.stages.engine_fn import EngineFn
 from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Workplace
 from dt2it_ray.store.files import Folder
-from dt2it_ray.store.parts import Receipt, sum_metrics, write_piece
+from dt2it_ray.store.parts import Receipt, count_reasons, sum_metrics, write_piece
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def run_slice(
         write_piece(work.output, receipt, written, dropped)
     except Dt2itError as error:
         return dataclasses.replace(receipt, failure=str(error))
-    return dataclasses.replace(receipt, metrics=metrics)
+    return dataclasses.replace(receipt, metrics=metrics, reasons=count_reasons(dropped))
 
 
 def call_stage(work: MapWork, function: BatchFn, batch: pa.Table) -> Outcome:

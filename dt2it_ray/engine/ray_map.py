@@ -30,6 +30,7 @@ RECEIPTS = pa.schema(
         ("skipped", pa.int64()),
         ("failure", pa.string()),
         ("metrics", pa.string()),
+        ("reasons", pa.string()),
     ]
 )
 DEATHS_OF_A_TASK = 3
@@ -81,7 +82,7 @@ def _receipts(slices: Any) -> Iterator[Receipt]:
     try:
         for bundle in bundles:
             for block in ray.get([entry.ref for entry in bundle.blocks]):
-                yield from (Receipt(**{**row, "metrics": json.loads(row["metrics"])}) for row in block.to_pylist())
+                yield from map(_as_receipt, block.to_pylist())
     finally:
         del bundles
         gc.collect()
@@ -176,8 +177,12 @@ class _Worker:
 
 
 def _as_row(receipt: Receipt) -> pa.Table:
-    row = {**asdict(receipt), "metrics": json.dumps(receipt.metrics)}
+    row = {**asdict(receipt), "metrics": json.dumps(receipt.metrics), "reasons": json.dumps(receipt.reasons)}
     return pa.Table.from_pylist([row], schema=RECEIPTS)
+
+
+def _as_receipt(row: dict[str, Any]) -> Receipt:
+    return Receipt(**{**row, "metrics": json.loads(row["metrics"]), "reasons": json.loads(row["reasons"])})
 
 
 @ray.remote(num_cpus=0, max_retries=3)

@@ -1,6 +1,8 @@
 """How a map step is done: its unsealed parts go through an engine, its inputs are laid beside each other by key."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import contextlib
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +12,7 @@ from dt2it_ray.engine import local
 from dt2it_ray.engine.part_work import Beside, MapWork
 from dt2it_ray.engine.telemetry import Reporter
 from dt2it_ray.errors import StageFailed
+from dt2it_ray.pipeline.lost_rows import refuse_too_many_dropped, refuse_waiting, waits
 from dt2it_ray.pipeline.step_files import data_folder
 from dt2it_ray.stages.stage import GatherStage, LoadStage, MapStage, Placement, Step, TrainStage, Workplace
 from dt2it_ray.store.files import Folder
@@ -42,29 +45,45 @@ class Made:
 def do_map(step: Step, stage: MapStage, run: Folder, inputs: Mapping[str, Manifest], reporter: Reporter) -> Made:
     output = data_folder(run, step)
     parts = {file.name: file.rows for file in inputs["rows"].files}
-    sealed = {name: seal for name, seal in sealed_parts(output).items() if name in parts}
+    sealed = {name: seal for name, seal in sealed_parts(output).items() if name in parts and not waits(step, seal)}
     todo = {name: rows for name, rows in parts.items() if name not in sealed}
     rows_before = sum(parts[name] for name in sealed)
     reporter.start(step.name, sum(parts.values()), rows_before)
     if todo:
-        for event in _events(step, _map_work(step, stage, run, inputs), todo):
-            if isinstance(event, Seal):
-                sealed[event.part] = event
-            else:
-                reporter.advance(step.name, event.rows_in + event.skipped)
+        with contextlib.closing(_events(step, _map_work(step, stage, run, inputs), todo)) as events:
+            for event in _within_limit(step, output, events, sum(parts.values()), total(list(sealed.values()))):
+                if isinstance(event, Seal):
+                    sealed[event.part] = event
+                else:
+                    reporter.advance(step.name, event.rows_in + event.skipped)
     output.delete("pieces")
     seals = [sealed[name] for name in parts]
+    refuse_waiting(step, seals)
     return Made.of(seals, sum_metrics(seal.metrics for seal in seals), rows_before)
 
 
-def _events(step: Step, work: MapWork, todo: Mapping[str, int]) -> Iterator[Receipt | Seal]:
+def _within_limit(
+    step: Step, output: Folder, events: Iterable[Receipt | Seal], rows: int, before: Counts
+) -> Iterator[Receipt | Seal]:
+    """The events of a step that reads so many rows, until so many are dropped that it can only fail."""
+    reasons, most_rows = Counter(before.reasons), rows - before.skipped
+    for event in events:
+        if isinstance(event, Receipt):
+            reasons.update(event.reasons)
+            most_rows -= event.skipped
+            refuse_too_many_dropped(step, output, reasons, most_rows)
+        yield event
+
+
+def _events(step: Step, work: MapWork, todo: Mapping[str, int]) -> Generator[Receipt | Seal, None, None]:
     placement = step.placement
     assert isinstance(placement, Placement)
     if placement.engine == "local":
-        return local.map_parts(work, todo)
+        yield from local.map_parts(work, todo)
+        return
     from dt2it_ray.engine import ray_map
 
-    return ray_map.map_parts(work, todo, placement)
+    yield from ray_map.map_parts(work, todo, placement)
 
 
 def _map_work(step: Step, stage: MapStage, run: Folder, inputs: Mapping[str, Manifest]) -> MapWork:

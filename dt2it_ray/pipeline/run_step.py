@@ -3,9 +3,9 @@
 import time
 from collections.abc import Mapping
 
-from dt2it_ray.data.schema import DropReason
 from dt2it_ray.engine.telemetry import Reporter
-from dt2it_ray.errors import StageFailed, StoreError
+from dt2it_ray.errors import StoreError
+from dt2it_ray.pipeline.lost_rows import refuse_too_many_dropped
 from dt2it_ray.pipeline.map_step import Made, do_map
 from dt2it_ray.pipeline.step_files import data_folder
 from dt2it_ray.pipeline.step_state import finished
@@ -13,8 +13,7 @@ from dt2it_ray.pipeline.table_step import do_export, do_gather, do_load
 from dt2it_ray.pipeline.train_step import do_train
 from dt2it_ray.stages.stage import ExportStage, GatherStage, LoadStage, MapStage, Step, TrainStage
 from dt2it_ray.store.files import Folder
-from dt2it_ray.store.manifest import Counts, Manifest, write_manifest
-from dt2it_ray.store.parts import DROPPED
+from dt2it_ray.store.manifest import Manifest, write_manifest
 from dt2it_ray.store.provenance import capture_provenance
 
 
@@ -23,7 +22,8 @@ def run_step(step: Step, run: Folder, reporter: Reporter) -> Manifest:
 
     Raises:
         StepChanged: the step is finished with other settings.
-        StageFailed, StoreError: it cannot be done; what was sealed before stays and is not made again.
+        StageFailed, StoreError: it cannot be done; what was sealed before stays and is not made again, except for parts
+            with requests that a server failed to answer.
     """
     manifest = finished(step, run)
     if manifest is not None:
@@ -31,7 +31,7 @@ def run_step(step: Step, run: Folder, reporter: Reporter) -> Manifest:
     began = time.monotonic()
     inputs = {name: _input(source, run) for name, source in step.inputs.items()}
     made = _do(step, run, inputs, reporter)
-    _refuse_too_many_dropped(step, run, made.counts)
+    refuse_too_many_dropped(step, data_folder(run, step), made.counts.reasons, made.counts.rows_in)
     cost = {"wall_s": round(time.monotonic() - began, 3), "rows_before": made.rows_before}
     manifest = Manifest(
         step=step.name,
@@ -70,16 +70,3 @@ def _input(source: Step, run: Folder) -> Manifest:
     if manifest is None:
         raise StoreError(f"{run.path(source.name)} is not finished, so nothing can be made of it; run that step first")
     return manifest
-
-
-def _refuse_too_many_dropped(step: Step, run: Folder, counts: Counts) -> None:
-    limit = step.placement.max_dropped
-    # That several pairs have one prompt is no fault of their data set.
-    faults = counts.dropped - counts.reasons.get(DropReason.PROMPT_REPEATED, 0)
-    if counts.rows_in and faults > limit * counts.rows_in:
-        raise StageFailed(
-            f"step {step.name} dropped {counts.dropped} of {counts.rows_in} rows ({dict(counts.reasons)}), more than "
-            f"max_dropped={limit}. The refused rows are in {data_folder(run, step).path(DROPPED)}. Mend what is "
-            f"wrong and delete {data_folder(run, step).uri} to have it made anew, or raise max_dropped and run again: "
-            "then nothing is made twice."
-        )

@@ -8,12 +8,13 @@ from typing import Any, Generic, Protocol, TypeVar
 import pyarrow as pa
 
 from dt2it_ray.data.chat import transcript
-from dt2it_ray.data.dropped import Dropped
+from dt2it_ray.data.dropped import ASKED_AGAIN, Dropped
 from dt2it_ray.data.schema import CANDIDATES, PROMPTS, DropReason
 from dt2it_ray.models.protocols import Judge, JudgeRequest, RefusedReply
 from dt2it_ray.rules.faults import Fault
 from dt2it_ray.rules.reply_fields import Refused
 from dt2it_ray.rules.shown_order import shown_order
+from dt2it_ray.stages.stage import UNANSWERED
 
 PROMPT_COLUMNS = ("prompt_id", "language", "images", "history", "question", "reference", "scene")
 READS = pa.schema(
@@ -99,11 +100,14 @@ def ask(
 
 
 def asking_figures(asked: Iterable[Asked[Any]]) -> dict[str, int]:
-    """How often a judge was asked and lost for good, and how often it broke each rule, as metrics."""
+    """How often a judge was asked and lost for good, how often it broke each rule, and how often its server failed to
+    answer, as metrics."""
     told = Counter({"requests": 0, "attempts": 0, "lost": 0})
     for each in asked:
         told.update({"requests": 1, "attempts": each.attempts, "lost": isinstance(each.reply, Dropped)})
         told.update(f"faults.{fault}" for fault in each.faults)
+        if isinstance(each.reply, Dropped) and each.reply.reason in ASKED_AGAIN:
+            told[UNANSWERED] += 1
     return dict(sorted(told.items()))
 
 

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from dt2it_ray.data.answer_tables import NEEDS
 from dt2it_ray.data.chat import asked, transcript
-from dt2it_ray.data.dropped import Dropped, dropped_table
+from dt2it_ray.data.dropped import ASKED_AGAIN, Dropped, dropped_table
 from dt2it_ray.data.origins import DEGRADED, MODEL, REFERENCE
 from dt2it_ray.data.schema import CANDIDATES, PROMPTS, DropReason
 from dt2it_ray.errors import StageFailed
@@ -32,7 +32,7 @@ from dt2it_ray.rules.diversity import is_usable_rewrite
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.engine_fn import EngineFn
 from dt2it_ray.stages.generate import model_name
-from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Workplace
+from dt2it_ray.stages.stage import UNANSWERED, BatchFn, MapStage, Outcome, Workplace
 
 Row = Mapping[str, Any]
 
@@ -110,12 +110,11 @@ def _engine_problem(settings: AdditionSettings) -> str:
     if round(sum(shares), 6) > 1:
         return (
             f"engine and better_engine run on one worker and want {shares[1]} and {shares[0]} of its GPU's memory; set "
-            "vllm.gpu_memory_utilization of both so that they sum to 1 at most, e.g. 0.45 each, or give one as an "
-            "endpoint"
+            "vllm.gpu_memory_utilization of both so that they sum to 1 at most (0.45 each), or give one as an endpoint"
         )
     # Who writes contradictions may not be known yet.
-    is_known = settings.engine is not None or "contradiction" not in settings.worse
-    return idle_sampling(settings.sampling, *engines) if is_known else ""
+    is_unknown = settings.engine is None and "contradiction" in settings.worse
+    return "" if is_unknown else idle_sampling(settings.sampling, *engines)
 
 
 def diversify_batch(batch: pa.Table, writers: Writers, settings: AdditionSettings) -> Outcome:
@@ -196,7 +195,7 @@ def _contradictions(rows: Sequence[Row], writers: Writers, settings: AdditionSet
     written: Written = {}
     for row, answer, made in zip(chosen, originals, writers.contradictions.generate(requests), strict=True):
         if isinstance(made, Dropped):
-            counts["contradictions_failed"] += 1
+            _count_failure("contradictions_failed", made, counts)
         elif is_usable_rewrite(answer["text"], made[0].text, settings.length_ratio):
             addition = Addition(made[0].text.strip(), f"{DEGRADED}contradiction")
             written[row["prompt_id"], "contradiction"] = [addition]
@@ -225,11 +224,15 @@ def _better_answers(rows: Sequence[Row], writers: Writers, settings: AdditionSet
     written: Written = {}
     for row, made in zip(chosen, writers.better.generate(requests), strict=True):
         if isinstance(made, Dropped):
-            counts["better_failed"] += 1
+            _count_failure("better_failed", made, counts)
         else:
             additions = [Addition(one.text.strip(), f"{MODEL}{writers.better_name}") for one in made]
             written[row["prompt_id"], "engine"] = additions
     return written
+
+
+def _count_failure(kind: str, failure: Dropped, counts: Counter[str]) -> None:
+    counts.update([kind, UNANSWERED] if failure.reason in ASKED_AGAIN else [kind])
 
 
 DIVERSIFY = MapStage(

@@ -16,6 +16,10 @@ from dt2it_ray.store.fingerprint import fingerprint
 PART_ROWS = 2048
 """Rows of a part file, the unit of sealing and resuming, unless a step says otherwise."""
 
+UNANSWERED = "unanswered"
+"""Metric of map stages: requests that a server failed to answer. Rows may go on without the reply, but their part is
+made again, until there are none, or the step's placement accepts them."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -128,7 +132,11 @@ class Placement(Settings):
     batch_rows: int = Field(default=64, ge=1)
     """Most rows of one call of the stage's function."""
     max_dropped: float = Field(default=0.2, ge=0, le=1)
-    """The step fails when more than this share of its rows is dropped. Raising it and running again loses nothing."""
+    """The step fails as soon as more than this share of its rows is dropped. Raising it and running again loses
+    nothing."""
+    accept_unanswered: bool = False
+    """Go on without what a server failed to answer (rows dropped as `endpoint_failed`, judgements without a reply).
+    False: the step ends with an error, and the next run asks for it again."""
 
     def least(self) -> dict[str, float]:
         """What its workers need before the first row moves, in Ray's words."""

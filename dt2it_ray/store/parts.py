@@ -27,6 +27,8 @@ class Receipt:
     failure: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Sums over its batches."""
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    """How many of its rows were dropped, by reason."""
 
 
 @dataclass(frozen=True)
@@ -99,10 +101,14 @@ def seal_rows(
     """Write a part from rows in memory, then its seal."""
     rows = rows.sort_by([(key, "ascending")])
     refuse_duplicates(rows[key], key, data.path(part))
+    # A part may be made again. Whenever this is killed, no seal speaks of files that are not those it was made for.
+    data.delete(_seal_name(part))
     sha256, dropped_sha256 = data.write_table(part, rows), ""
     if dropped.num_rows:
         ordered = dropped.sort_by([("key", "ascending"), ("reason", "ascending")])
         dropped_sha256 = data.write_table(f"{DROPPED}/{part}", ordered)
+    else:
+        data.delete(f"{DROPPED}/{part}")
     seal = Seal(
         part=part,
         rows_in=rows_in,
@@ -111,17 +117,26 @@ def seal_rows(
         skipped=skipped,
         sha256=sha256,
         dropped_sha256=dropped_sha256,
-        reasons=dict(sorted(collections.Counter(dropped["reason"].to_pylist()).items())),
+        reasons=count_reasons(dropped),
         metrics=metrics or {},
     )
-    data.write(f"seals/{part}.json", json.dumps(asdict(seal)).encode())
+    data.write(_seal_name(part), json.dumps(asdict(seal)).encode())
     return seal
+
+
+def count_reasons(dropped: pa.Table) -> dict[str, int]:
+    """How many rows of a table of refused rows have each reason."""
+    return dict(sorted(collections.Counter(dropped["reason"].to_pylist()).items()))
 
 
 def sealed_parts(data: Folder) -> dict[str, Seal]:
     """The parts that are complete, by name. One whose seal does not parse, as after a power loss, is not."""
     seals = (_read_seal(data.read(name)) for name in data.names("seals") if name.endswith(".json"))
     return {seal.part: seal for seal in seals if seal is not None and data.exists(seal.part)}
+
+
+def _seal_name(part: str) -> str:
+    return f"seals/{part}.json"
 
 
 def _read_seal(content: bytes) -> Seal | None:

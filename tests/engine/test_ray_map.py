@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from dt2it_ray.engine.ray_map import DEATHS_OF_A_TASK
 from dt2it_ray.errors import Dt2itError, StageFailed
 from dt2it_ray.pipeline.run_step import run_step
+from dt2it_ray.stages.stage import Placement
 from dt2it_ray.store.files import Folder
 from tests.engine.toy import double_step, index_step, reporter
 from tests.pipeline.test_run_step import files
@@ -73,3 +75,14 @@ def test_an_output_that_cannot_be_written_is_one_message(ray_session: None, tmp_
     run.write(f"double/{double.fingerprint}/{blocked}", b"")
     with pytest.raises(Dt2itError, match=r"^cannot (write|finish) [^\n]*double[^\n]*$"):
         run_step(double, run, reporter())
+
+
+def test_too_many_dropped_rows_stop_a_step_of_actors_early(ray_session: None, tmp_path: Path) -> None:
+    run, rows = Folder(str(tmp_path)), index_step()
+    run_step(rows, run, reporter())
+    double = double_step(rows, engine="ray", drop_below=1000)
+    strict = dataclasses.replace(double, placement=Placement(engine="ray", max_dropped=0.1))
+    # One slice of 256 rows, of which all are dropped, or two of 44 and of 100 are enough to tell.
+    with pytest.raises(StageFailed, match=r"dropped \d{3} of 1000 rows .*field_invalid.*max_dropped=0.1"):
+        run_step(strict, run, reporter())
+    assert run.child(f"double/{double.fingerprint}").names("seals") != [f"seals/0000{n}.parquet.json" for n in range(4)]

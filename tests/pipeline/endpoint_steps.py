@@ -35,14 +35,14 @@ def list_prompts(tables: Mapping[str, pa.Table], settings: Prompts) -> Outcome:
 LIST = GatherStage(name="prompts", version=1, reads={}, writes=PROMPTS, decide=list_prompts)
 
 
-def answer_prompts(folder: Path, prompts: int, url: str, **endpoint: Any) -> Manifest:
-    """Have the prompts answered, with a cache beside the run; returns the manifest of `generate`."""
+def answer_prompts(folder: Path, prompts: int, url: str, place: Mapping[str, Any] = {}, **endpoint: Any) -> Manifest:
+    """Have the prompts answered, by default in this process; returns the manifest of `generate`."""
     run = Folder(str(folder / "run"))
     server = {"model": "m", "url": url, "longest_wait_s": 0.01, "max_concurrent": 4, **endpoint}
-    engine = {"kind": "endpoint", "endpoint": server, "cache": str(folder / "cache")}
+    engine = {"kind": "endpoint", "endpoint": server}
     settings = GenerateSettings.model_validate({"samples": SAMPLES, "engine": engine})
     source = Step(name="prompts", stage=LIST, settings=Prompts(n=prompts), part_rows=PART_ROWS)
-    placement = Placement(batch_rows=32, max_dropped=1.0)
+    placement = Placement.model_validate({"batch_rows": 32, "max_dropped": 1.0, **place})
     step = Step(name="generate", stage=GENERATE, settings=settings, inputs={"rows": source}, placement=placement)
     run_step(source, run, reporter())
     return run_step(step, run, reporter())

@@ -8,6 +8,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from dt2it_ray.pipeline.step_files import read_rows
 from dt2it_ray.store.files import Folder
 from tests.models.endpoint.server import chat_server
@@ -24,7 +26,9 @@ def test_every_row_of_a_misbehaving_server_ends_once_as_a_result_or_refused(tmp_
     draw = random.Random(7)
     faults = draw.choices(FAULTS, k=10 * PROMPTS)
     with chat_server(faults.__getitem__) as server:
-        manifest = answer_prompts(tmp_path, PROMPTS, server.url, attempts=2, timeout_s=0.3, max_concurrent=8)
+        manifest = answer_prompts(
+            tmp_path, PROMPTS, server.url, {"accept_unanswered": True}, attempts=2, timeout_s=0.3, max_concurrent=8
+        )
     data = manifest.data(Folder(str(tmp_path / "run")))
     refused = [row for file in manifest.dropped for row in data.read_table(file.name).to_pylist()]
     kept = read_rows(Folder(str(tmp_path / "run")), manifest)["prompt_id"].to_pylist()
@@ -60,5 +64,17 @@ def test_a_killed_job_asks_again_for_no_reply_that_it_had(tmp_path: Path) -> Non
     assert manifest.metrics["replies"] == PROMPTS * SAMPLES
 
 
+@pytest.mark.ray
+def test_an_actor_asks_for_several_slices_at_once_within_one_limit_and_makes_the_same(
+    ray_session: None, tmp_path: Path
+) -> None:
+    with chat_server() as server:
+        alone = answer_prompts(tmp_path / "alone", PROMPTS, server.url)
+        manifest = answer_prompts(tmp_path / "ray", PROMPTS, server.url, {"engine": "ray"})
+    assert manifest.files == alone.files
+    assert server.most_inside <= 4
+    assert manifest.metrics["replies"] == PROMPTS * SAMPLES
+
+
 def _cached(folder: Path) -> int:
-    return sum(1 for _ in (folder / "cache").rglob("*.json"))
+    return sum(1 for _ in (folder / "run" / "replies").rglob("*.json"))

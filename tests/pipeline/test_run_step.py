@@ -5,11 +5,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from dt2it_ray.data.dropped import Dropped, dropped_table
+from dt2it_ray.data.schema import DropReason
 from dt2it_ray.errors import StageFailed, StepChanged, StoreError
 from dt2it_ray.pipeline.run_step import run_step
 from dt2it_ray.pipeline.step_files import read_rows
 from dt2it_ray.pipeline.step_state import State, step_state
-from dt2it_ray.stages.stage import ExportStage, Placement, Step
+from dt2it_ray.stages.stage import ExportStage, Outcome, Placement, Step
 from dt2it_ray.store.files import Folder
 from tests.engine.toy import COUNT_ALL, NUMBERS, REMAINDERS, SUM, Count, Silent, double_step, index_step, reporter
 
@@ -23,6 +25,15 @@ def files(run: Folder, step: Step) -> dict[str, bytes]:
     """Every part of a step, refused rows included, without what may differ between runs."""
     data = run.child(f"{step.name}/{step.fingerprint}")
     return {name: data.read(name) for name in data.names(recursive=True) if name.endswith(".parquet")}
+
+
+def drop_below(least: int):
+    def dropping(batch: pa.Table) -> Outcome:
+        low = [Dropped(DropReason.FIELD_INVALID, "low").row(key) for key in batch["id"].to_pylist() if int(key) < least]
+        kept = batch.filter(pa.array([int(key) >= least for key in batch["id"].to_pylist()]))
+        return Outcome(kept.select(["id", "double"]), dropped_table(low))
+
+    return dropping
 
 
 def do(run: Folder, *steps: Step) -> None:
@@ -136,11 +147,35 @@ def test_too_many_dropped_rows_fail_the_step_until_the_limit_is_raised(run: Fold
         inputs={"rows": rows},
         placement=Placement(max_dropped=0.5),
     )
-    with pytest.raises(StageFailed, match=r"600 of 1000 rows.*field_invalid.*max_dropped"):
+    # All 256 rows of the first slice are refused, then 44 to the end of the part; with the next 256 it can only fail.
+    with pytest.raises(StageFailed, match=r"556 of 1000 rows.*field_invalid.*max_dropped"):
         run_step(strict, run, reporter())
     heard = Silent()
     run_step(dataclasses.replace(strict, placement=Placement(max_dropped=0.6)), run, heard)
-    assert heard.started == [("double", 1000, 1000)]
+    assert heard.started == [("double", 1000, 300)]
+
+
+def test_too_many_dropped_rows_of_finished_parts_fail_a_resumed_step_too(run: Folder) -> None:
+    rows = index_step()
+    do(run, rows, double_step(rows, drop_below=600))
+    run.delete("double/manifest.json")
+    strict = dataclasses.replace(double_step(rows, drop_below=600), placement=Placement(max_dropped=0.5))
+    with pytest.raises(StageFailed, match=r"600 of 1000 rows.*max_dropped"):
+        run_step(strict, run, reporter())
+    run.delete(f"double/{strict.fingerprint}/seals/00003.parquet.json")
+    with pytest.raises(StageFailed, match=r"600 of 1000 rows.*max_dropped"):
+        run_step(strict, run, reporter())
+
+
+def test_rows_without_a_partner_do_not_count_when_dropped_rows_are_too_many(run: Folder) -> None:
+    rows = index_step()
+    # 900 of 1000 rows have no partner; 60 of the other 100 are dropped.
+    few = double_step(rows, drop_below=900)
+    do(run, rows, few)
+    stage = dataclasses.replace(SUM, build=lambda settings, place: drop_below(960))
+    both = Step(name="sum", stage=stage, settings=Count(), inputs={"rows": rows, "doubles": few})
+    with pytest.raises(StageFailed, match=r"60 of 100 rows.*max_dropped=0.2"):
+        run_step(both, run, reporter())
 
 
 def test_a_damaged_input_file_is_named(run: Folder) -> None:

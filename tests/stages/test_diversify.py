@@ -6,6 +6,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from dt2it_ray.data.dropped import Dropped
+from dt2it_ray.data.schema import DropReason
 from dt2it_ray.errors import ConfigError, StageFailed
 from dt2it_ray.models.backbones import find_backbone
 from dt2it_ray.models.engines import EngineSettings, with_checkpoint
@@ -87,6 +89,16 @@ def test_a_contradiction_is_asked_of_the_model_and_used_if_it_is_one() -> None:
     assert outcome.metrics == told
     assert outcome.rows.num_rows == 4
     assert len(scribe.asked[0].images) == 1
+
+
+def test_a_server_that_fails_to_answer_is_told_apart_from_a_model_that_has_no_answer() -> None:
+    class Failing(ToyGenerator):
+        def generate(self, requests: Sequence[GenerationRequest]) -> Any:
+            return [Dropped(DropReason.ENDPOINT_FAILED, "6 tries") for _ in requests]
+
+    rows = batch(row("p", "worse", "A cat.", "Hm."), row("q", "better", "No.", "Hm."))
+    outcome = diversify_batch(rows, Writers(Failing({}), Failing({}), "big"), additions(worse=["contradiction"]))
+    assert outcome.metrics == {"contradictions_failed": 1, "better_failed": 1, "unanswered": 2, "enlarged": 0}
 
 
 def test_the_model_is_not_asked_where_other_kinds_come_first() -> None:

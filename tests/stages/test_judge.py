@@ -154,7 +154,7 @@ def test_a_reply_that_does_not_come_leaves_the_attempts_before_it_as_evidence() 
     assert (row["reason"], row["detail"]) == ("endpoint_failed", "6 tries")
     assert "Attempt 1 at a" in row["evidence"]
     assert "status 500" in row["evidence"]
-    assert outcome.metrics["attempts"] == 2
+    assert (outcome.metrics["attempts"], outcome.metrics["unanswered"]) == (2, 1)
 
 
 def test_one_lost_order_leaves_the_other() -> None:

@@ -64,6 +64,24 @@ def test_a_part_whose_seal_cannot_be_read_is_made_again(tmp_path: Path, left: by
     assert sealed_parts(data) == {kept.part: kept, lost.part: lost}
 
 
+def test_a_part_that_is_made_again_leaves_nothing_of_the_first_and_has_no_seal_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = Folder(str(tmp_path))
+    seal_rows(data, "00000.parquet", rows_of("a"), REFUSED, "id", 2, 0)
+    again = seal_rows(data, "00000.parquet", rows_of("a", "b"), dropped_table(), "id", 2, 0)
+    assert data.names("dropped") == []
+    assert sealed_parts(data) == {"00000.parquet": again}
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Folder, "write", die)
+    with pytest.raises(KeyboardInterrupt):
+        seal_rows(data, "00000.parquet", rows_of("a"), REFUSED, "id", 2, 0)
+    assert sealed_parts(data) == {}
+
+
 def test_two_rows_of_one_key_are_refused(tmp_path: Path) -> None:
     with pytest.raises(StageFailed, match=r"'a'.*unique"):
         seal_rows(Folder(str(tmp_path)), "00000.parquet", rows_of("a", "b", "a"), dropped_table(), "id", 3, 0)
