@@ -35,8 +35,15 @@ def ask(vllm: VllmGenerator, *keys: str) -> list[str]:
 
 
 def engine_processes() -> list[psutil.Process]:
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if "EngineCore" in " ".join(child.cmdline()) or "EngineCore" in child.name()]
+    return [child for child in psutil.Process().children(recursive=True) if _is_engine(child)]
+
+
+def _is_engine(process: psutil.Process) -> bool:
+    try:
+        return "EngineCore" in " ".join(process.cmdline()) or "EngineCore" in process.name()
+    except psutil.NoSuchProcess:
+        # It has ended, and may still stand in the list until it is waited for.
+        return False
 
 
 def build_answering(settings: Answering, place: Workplace) -> BatchFn:
