@@ -1,100 +1,98 @@
-"""How the raw records of an outside file are read one by one: JSON lines, a JSON list, or Parquet, by its name."""
+"""How the raw records of an outside file are read, in blocks that other processes parse or one by one, by its name."""
 
-import codecs
-import io
-import json
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import PurePosixPath
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from dt2it_ray.data.formats.containers.block import Block
+from dt2it_ray.data.formats.containers.compressed import opened, plain_name
+from dt2it_ray.data.formats.containers.delimited import DELIMITERS, cut_delimited, parse_delimited
+from dt2it_ray.data.formats.containers.json_list import Chunk, cut_list
+from dt2it_ray.data.formats.containers.lines import Numbered, cut_lines, parse_lines, parsed
+from dt2it_ray.data.formats.containers.samples import cut_samples, parse_samples
+from dt2it_ray.data.formats.containers.tables import cut_arrow, cut_parquet, parse_arrow, parse_parquet
 from dt2it_ray.data.formats.files import Files
 from dt2it_ray.data.formats.read_batch import Record
 from dt2it_ray.errors import InputError
 
-KINDS = (".jsonl", ".ndjson", ".json", ".parquet")
-ROWS_AT_ONCE = 256
-CHARACTERS_AT_ONCE = 1 << 20
-Numbered = tuple[int, Any]
-_DECODER = json.JSONDecoder()
-_DELIMITED = re.compile(r"\s*[,\]]")
+LINES = (".jsonl", ".ndjson")
+KINDS = (*LINES, ".json", *DELIMITERS, ".parquet", ".arrow", ".tar")
+"""Endings of files of rows. Those of text may be followed by `.gz` or `.zst`; a `.tar` is one of samples."""
+TABLES = (".parquet", ".arrow")
+TARS = (".tar", ".tar.gz", ".tgz")
 
 
-def read_records(folder: Files, name: str) -> Iterator[Record]:
-    """The records of one file in its order, numbered from 1, those of lines by line. A line that is no JSON is a record
-    whose fields are text.
+def kind_of(name: str) -> str | None:
+    """The ending that tells how a file is read, without that of its compression; None if it holds no rows."""
+    if name.lower().endswith(TARS):
+        return ".tar"
+    plain = plain_name(name)
+    suffix = PurePosixPath(plain).suffix.lower()
+    return suffix if suffix in KINDS and (suffix not in TABLES or plain == name) else None
+
+
+def read_blocks(folder: Files, name: str) -> Iterator[Block]:
+    """The blocks of one file in its order.
 
     Raises:
-        InputError: the file cannot be read, is of another kind, or is no list of records.
+        InputError: the file cannot be read, is of another kind, no list of records, or cut off; the message names the
+            last record that is whole.
     """
-    suffix = f".{name.rpartition('.')[2].lower()}"
-    if suffix not in KINDS:
-        raise InputError(f"{folder.path(name)}: files of rows end in one of {', '.join(KINDS)}")
-    read = {".json": _read_list, ".parquet": _read_parquet}.get(suffix, _read_lines)
+    kind = kind_of(name)
+    if kind is None:
+        raise InputError(f"{folder.path(name)}: files of rows end in one of {', '.join(KINDS)}, or in .gz or .zst too")
     try:
-        with folder.stream(name) as stream:
-            for number, fields in read(stream, folder.path(name)):
-                yield Record(name, number, fields)
-    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+        for first, content in _cut(folder, name, kind):
+            yield Block(name, kind, first, content)
+    except OSError as error:
         raise InputError(f"cannot read {folder.path(name)}: {str(error).splitlines()[0]}") from None
 
 
-def _read_lines(stream: Any, where: str) -> Iterator[Numbered]:
-    for number, line in enumerate(io.BufferedReader(stream), 1):
-        if line.strip():
-            yield number, _parsed(line.removeprefix(codecs.BOM_UTF8) if number == 1 else line)
+def records_of(block: Block) -> Iterator[Record]:
+    """The records of a block, numbered from 1, those of lines and of CSV by line. One that cannot be parsed is a record
+    whose fields are text.
+
+    Raises:
+        InputError: the part of a Parquet file is damaged.
+    """
+    for number, fields in PARSERS[block.kind](block.content, block.first):
+        yield Record(block.file, number, fields)
 
 
-def _parsed(line: bytes) -> Any:
-    try:
-        return json.loads(line.decode())
-    except (ValueError, RecursionError):
-        return line.decode(errors="backslashreplace")
+def read_records(folder: Files, name: str) -> Iterator[Record]:
+    """The records of one file in its order. Raises InputError as `read_blocks` and `records_of` do."""
+    for block in read_blocks(folder, name):
+        yield from records_of(block)
 
 
-def _read_parquet(stream: Any, where: str) -> Iterator[Numbered]:
-    batches = pq.ParquetFile(stream).iter_batches(ROWS_AT_ONCE)
-    yield from enumerate((row for batch in batches for row in batch.to_pylist()), 1)
+def _cut(folder: Files, name: str, kind: str) -> Iterator[tuple[int, Any]]:
+    where = folder.path(name)
+    if kind == ".parquet":
+        yield from cut_parquet(folder, name)
+    elif kind in (".arrow", ".tar"):
+        with folder.stream(name) as stream:
+            yield from cut_arrow(stream, where) if kind == ".arrow" else cut_samples(stream, where)
+    else:
+        with opened(folder, name) as pieces:
+            if kind in DELIMITERS:
+                yield from cut_delimited(pieces, where, DELIMITERS[kind])
+            else:
+                yield from cut_lines(pieces, where) if kind in LINES else cut_list(pieces, where)
 
 
-def _read_list(stream: Any, where: str) -> Iterator[Numbered]:
-    """The elements of a JSON list, of which only some are in memory at a time."""
-    text = io.TextIOWrapper(io.BufferedReader(stream), encoding="utf-8-sig")
-    left = text.read(CHARACTERS_AT_ONCE).lstrip()
-    if not left.startswith("["):
-        raise InputError(f"{where} holds no JSON list of records; name a file of one record per line .jsonl")
-    left, number = left[1:], 0
-    while True:
-        more = text.read(CHARACTERS_AT_ONCE)
-        left, place = left + more, 0
-        while (found := _next_element(left, place, ended=not more)) is not None:
-            element, place = found
-            number += 1
-            yield number, element
-        left = left[place:].lstrip(" \t\r\n,")
-        if left.startswith("]"):
-            _refuse_more(left[1:] + text.read(CHARACTERS_AT_ONCE), number, where)
-            return
-        if not more:
-            raise InputError(f"{where} is cut off or damaged behind record {number}: {left[:60]!r}")
+def _parse_list(elements: Chunk, first: int) -> Iterator[Numbered]:
+    if isinstance(elements, bytes):
+        yield from enumerate(parsed(b"[%b]" % elements), first)
+    else:
+        yield from enumerate(map(parsed, elements), first)
 
 
-def _refuse_more(behind: str, number: int, where: str) -> None:
-    if behind.strip():
-        raise InputError(f"{where} goes on behind its list of {number} records with {behind.strip()[:60]!r}")
-
-
-def _next_element(text: str, place: int, ended: bool) -> tuple[Any, int] | None:
-    """The element that starts at `place`, behind commas and blanks, and where it ends; None if it is not all there."""
-    while place < len(text) and text[place] in " \t\r\n,":
-        place += 1
-    if place == len(text) or text[place] == "]":
-        return None
-    try:
-        element, end = _DECODER.raw_decode(text, place)
-    except (ValueError, RecursionError):
-        return None
-    # Of a number, more digits may stand in what is not read yet.
-    return (element, end) if ended or _DELIMITED.match(text, end) else None
+PARSERS: dict[str, Callable[[Any, int], Iterator[Numbered]]] = {
+    **dict.fromkeys(LINES, parse_lines),
+    **dict.fromkeys(DELIMITERS, parse_delimited),
+    ".json": _parse_list,
+    ".parquet": parse_parquet,
+    ".arrow": parse_arrow,
+    ".tar": parse_samples,
+}
+"""Parsers of blocks by kind; they take a block's content and the number of its first record."""

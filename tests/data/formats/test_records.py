@@ -1,5 +1,6 @@
 """Records come out of every kind of file in its order, and a damaged file is told from an empty one."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -7,7 +8,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dt2it_ray.data.formats import records
 from dt2it_ray.data.formats.records import read_records
 from dt2it_ray.errors import InputError
 from dt2it_ray.store.files import Folder
@@ -21,14 +21,17 @@ def fields_of(folder: Path, name: str) -> list[object]:
 
 def write(folder: Path, name: str) -> None:
     if name.endswith(".parquet"):
-        pq.write_table(pa.Table.from_pylist(ROWS), folder / name)
+        pq.write_table(pa.Table.from_pylist(ROWS), folder / name, row_group_size=7)
+    elif name.endswith(".arrow"):
+        with pa.ipc.new_stream(folder / name, pa.Table.from_pylist(ROWS).schema) as stream:
+            stream.write_table(pa.Table.from_pylist(ROWS), 9)
     elif name.endswith(".json"):
         (folder / name).write_text(json.dumps(ROWS, indent=1), encoding="utf-8")
     else:
         (folder / name).write_text("\n".join(json.dumps(row) for row in ROWS), encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["rows.jsonl", "rows.ndjson", "rows.json", "rows.parquet"])
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.ndjson", "rows.json", "rows.parquet", "rows.arrow"])
 def test_every_kind_gives_the_same_records(tmp_path: Path, name: str) -> None:
     write(tmp_path, name)
     read = list(read_records(Folder(str(tmp_path)), name))
@@ -36,14 +39,38 @@ def test_every_kind_gives_the_same_records(tmp_path: Path, name: str) -> None:
     assert [record.number for record in read] == list(range(1, len(ROWS) + 1))
 
 
-@pytest.mark.parametrize("characters", [1, 2, 7, 64, 1000])
-def test_a_list_does_not_depend_on_how_much_is_read_at_once(
-    tmp_path: Path, characters: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    numbers = [0, -1.5, 12345, {"a": [1, "]"]}, None, True, "," * 5]
-    (tmp_path / "rows.json").write_text(json.dumps(numbers), encoding="utf-8")
-    monkeypatch.setattr(records, "CHARACTERS_AT_ONCE", characters)
-    assert fields_of(tmp_path, "rows.json") == numbers
+@pytest.mark.parametrize("codec", ["gz", "zst"])
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.json"])
+def test_a_compressed_file_gives_the_same_records(tmp_path: Path, name: str, codec: str) -> None:
+    write(tmp_path, name)
+    content = pa.compress((tmp_path / name).read_bytes(), codec="zstd", asbytes=True)
+    if codec == "gz":
+        content = gzip.compress((tmp_path / name).read_bytes())
+    (tmp_path / f"{name}.{codec}").write_bytes(content)
+    assert fields_of(tmp_path, f"{name}.{codec}") == ROWS
+
+
+def test_parts_of_a_compressed_file_follow_each_other(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl.gz").write_bytes(gzip.compress(b'{"a": 1}\n') + gzip.compress(b'{"a": 2}\n'))
+    assert fields_of(tmp_path, "rows.jsonl.gz") == [{"a": 1}, {"a": 2}]
+
+
+@pytest.mark.parametrize(
+    ("name", "behind"), [("rows.jsonl.gz", "behind line 999:"), ("rows.json.gz", "behind record 999:")]
+)
+def test_a_compressed_file_that_breaks_off_names_its_last_whole_record(tmp_path: Path, name: str, behind: str) -> None:
+    rows = [json.dumps({"number": number}) for number in range(1000)]
+    content = "\n".join(rows) if "jsonl" in name else f"[{', '.join(rows)}"
+    # The last bytes of a text without compression are those of its last row, behind eight bytes of a checksum.
+    (tmp_path / name).write_bytes(gzip.compress(content.encode(), compresslevel=0)[:-12])
+    with pytest.raises(InputError, match=behind):
+        fields_of(tmp_path, name)
+
+
+def test_a_compressed_file_whose_last_bytes_lack_is_cut_off_even_if_its_list_has_ended(tmp_path: Path) -> None:
+    (tmp_path / "rows.json.gz").write_bytes(gzip.compress(b'[{"a": 1}]')[:-4])
+    with pytest.raises(InputError, match="cut off"):
+        fields_of(tmp_path, "rows.json.gz")
 
 
 def test_an_empty_list_has_no_records(tmp_path: Path) -> None:
@@ -73,11 +100,15 @@ def test_a_line_nested_too_deep_stays_a_record(tmp_path: Path) -> None:
         ("rows.json", b'[{"a": 1}][{"a": 2}]', "goes on behind its list of 1 records"),
         ("rows.json", b'[{"a": 1}, ' + b"[" * 100_000 + b"]", "behind record 1"),
         ("rows.json", b'[{"a": 1}, {"a": ', "behind record 1"),
-        ("rows.json", b'[{"a": 1}, oops]', "behind record 1"),
+        ("rows.json", b'[{"a": 1}, {"b": [1]', "behind record 1"),
+        ("rows.json", b"", "no JSON list"),
         ("rows.json", b'{"a": 1}', "no JSON list"),
-        ("rows.json", b'[{"a": "\xff"}]', "rows.json"),
         ("rows.parquet", b"PAR1 cut off", "rows.parquet"),
-        ("rows.csv", b"a,b", ".jsonl"),
+        ("rows.arrow", b"ARROW1 cut off", "rows.arrow"),
+        ("rows.csv", b"", "no header"),
+        ("rows.csv", b"a,a\n1,2", "twice the same"),
+        ("rows.txt", b"a,b", ".jsonl"),
+        ("rows.tar", b"no archive" * 200, "rows.tar"),
     ],
 )
 def test_a_file_that_is_no_list_of_records_is_named(tmp_path: Path, name: str, content: bytes, told: str) -> None:

@@ -1,0 +1,33 @@
+"""What a block is: some records of one file in their order, not parsed yet, small enough to be sent to a process."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from dt2it_ray.data.formats.files import Files
+
+BLOCK_BYTES = 1 << 19
+"""Bytes of text in a block. Parsing was fastest at 256 KiB (310 MB/s; 230 at 1 MiB, 150 at 4 MiB)."""
+MAX_RECORD_BYTES = 64 << 20
+"""Longest record of text, so that one missing quotation mark does not bring a whole file into memory."""
+
+
+class RowGroup(NamedTuple):
+    """A row group of a Parquet file, which the worker opens itself."""
+
+    folder: Files
+    name: str
+    group: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some records of one file."""
+
+    file: str
+    """Name of the file in its folder."""
+    kind: str
+    """How `content` is read: a key of `records.PARSERS`."""
+    first: int
+    """Number of the first record, counted from 1: of lines and of CSV that of the line it starts in, else its place."""
+    content: Any
+    """What the kind's cutter made: bytes, pieces of bytes, rows of texts, or a place in a file. Picklable."""

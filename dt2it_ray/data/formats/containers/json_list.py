@@ -1,0 +1,181 @@
+"""How a long JSON list is cut into blocks of whole elements at the speed of the parser, and a damaged element is found.
+
+Between two objects of a list the same text stands nearly everywhere, such as `}, {"id"`. A block that ends before the
+last place of it is parsed as a list of its own: a cut inside a string or a nested value never parses. Only a block
+that does not parse goes the slow way, element by element.
+"""
+
+import codecs
+import re
+from collections.abc import Iterator
+
+import orjson
+
+from dt2it_ray.data.formats.containers.block import BLOCK_BYTES, MAX_RECORD_BYTES
+from dt2it_ray.data.formats.containers.compressed import Pieces
+from dt2it_ray.data.formats.containers.json_element import DAMAGED, NOT_ALL, find_end
+from dt2it_ray.errors import InputError
+
+BLANK = b" \t\r\n"
+BORDER = re.compile(rb'[ \t\r\n]*,[ \t\r\n]*\{[ \t\r\n]*"[^"\\\x00- ,:\]}][^"\\\x00-\x1f]*"')
+"""What follows an object of a list: the comma, and the next object up to its first key. As the key does not begin with
+what may follow a string, this text cannot stand inside one."""
+LONGEST_BORDER = 4096
+MOST_TRIES = 12
+"""Ends of a block that are tried before it goes the slow way: nested objects may have the same first key."""
+LONGEST_SEARCH = 4 << 20
+"""Bytes in which the end of an element is looked for, before it is given up at the next border."""
+Chunk = bytes | tuple[bytes, ...]
+
+
+def cut_list(pieces: Pieces, where: str) -> Iterator[tuple[int, Chunk]]:
+    """Elements with the number of the first of them: as the text of a list without its brackets, or one by one where
+    there is a damaged one among them.
+
+    Raises:
+        InputError: the file holds no list, breaks off, or goes on behind its list.
+    """
+    window = _Window(pieces, where)
+    number = 1
+    while not window.is_done():
+        found = window.take_fast()
+        if found is None:
+            elements = window.take_slowly()
+            found = (elements, len(elements))
+        if found[1]:
+            yield number, found[0]
+        number += found[1]
+        window.number = number
+
+
+class _Window:
+    """The part of a list that is in memory, from an element's start on."""
+
+    def __init__(self, pieces: Pieces, where: str) -> None:
+        self._pieces, self._where, self.number = pieces, where, 1
+        self._border = b""
+        self._next = 0
+        self._ended = False
+        self._text = b""
+        self._read(LONGEST_BORDER)
+        self._text = self._text.removeprefix(codecs.BOM_UTF8).lstrip(BLANK)
+        if not self._text.startswith(b"["):
+            if pieces.trouble:
+                raise self._cut_off()
+            raise InputError(f"{where} holds no JSON list of records; name a file of one record per line .jsonl")
+        self._text = self._text[1:]
+
+    def is_done(self) -> bool:
+        """Whether the list has ended; nothing may stand behind it."""
+        while not (rest := self._text.lstrip(BLANK + b",")) and not self._ended:
+            self._read()
+        self._text = rest
+        if not rest:
+            raise self._cut_off()
+        if rest[:1] != b"]":
+            return False
+        self._read()
+        if self._pieces.trouble:
+            raise self._cut_off()
+        if behind := self._text[1:].strip():
+            shown = behind[:60].decode(errors="backslashreplace")
+            raise InputError(f"{self._where} goes on behind its list of {self.number - 1} records with {shown!r}")
+        return True
+
+    def take_fast(self) -> tuple[bytes, int] | None:
+        """The elements of a block and how many there are; None where the fast way does not go."""
+        if len(self._text) < BLOCK_BYTES:
+            self._read()
+        if self._ended and (last := self._text.rstrip(BLANK)).endswith(b"]") and (count := _count(last[:-1])):
+            self._text = b"]"
+            return last[:-1], count
+        end = len(self._text)
+        for _ in range(MOST_TRIES if self._border else 0):
+            end = self._text.rfind(self._border, 0, end)
+            if end < 0:
+                return None
+            if count := _count(self._text[: end + 1]):
+                return self._taken(end + 1), count
+        return None
+
+    def take_slowly(self) -> tuple[bytes, ...]:
+        """The elements of about a block, each on its own."""
+        elements: list[bytes] = []
+        size = 0
+        while size < BLOCK_BYTES and not (elements and self._text.lstrip(BLANK + b",")[:1] in (b"", b"]")):
+            self._text = self._text.lstrip(BLANK + b",")
+            end = self._element_end(self.number + len(elements))
+            elements.append(self._taken(end))
+            size += end
+        return tuple(elements)
+
+    def _element_end(self, number: int) -> int:
+        """Where the first element ends, or where a damaged one shall end."""
+        while True:
+            end = find_end(self._text)
+            if end >= 0 and _count(self._text[:end]):
+                self._learn_border(end)
+                return end
+            searched = self._ended or len(self._text) > LONGEST_SEARCH
+            if end >= 0 and (searched or not self._border or self._is_border(end - 1)):
+                return end if self._is_border(end - 1) else self._next_border() or end
+            if (end == DAMAGED or searched) and (found := self._next_border()):
+                return found
+            if self._ended:
+                return self._last_end(end, number)
+            if len(self._text) > MAX_RECORD_BYTES:
+                raise InputError(f"{self._where} record {number} is damaged, or has more than {MAX_RECORD_BYTES} bytes")
+            self._read(len(self._text))
+
+    def _next_border(self) -> int | None:
+        """The end of an element whose neighbour behind it is whole."""
+        place = -1
+        for _ in range(MOST_TRIES if self._border else 0):
+            place = self._text.find(self._border, place + 1)
+            if place < 0:
+                return None
+            if self._is_border(place):
+                return place + 1
+        return None
+
+    def _is_border(self, place: int) -> bool:
+        if not self._border or not self._text.startswith(self._border, place):
+            return False
+        start = place + self._next
+        end = find_end(self._text[start : start + LONGEST_SEARCH])
+        return end > 0 and _count(self._text[start : start + end]) > 0
+
+    def _last_end(self, trouble: int, number: int) -> int:
+        whole = self._text.rstrip(BLANK)
+        if trouble == NOT_ALL or self._pieces.trouble or not whole.endswith(b"]") or len(whole) == 1:
+            self.number = number
+            raise self._cut_off()
+        return len(whole) - 1
+
+    def _learn_border(self, end: int) -> None:
+        if self._border or self._text[end - 1 : end] != b"}":
+            return
+        if found := BORDER.match(self._text[: end + LONGEST_BORDER], end):
+            self._border = b"}" + found.group()
+            self._next = self._border.index(b"{")
+
+    def _taken(self, end: int) -> bytes:
+        taken, self._text = self._text[:end], self._text[end:]
+        return taken
+
+    def _read(self, size: int = BLOCK_BYTES) -> None:
+        more = self._pieces.more(size)
+        self._ended = self._ended or len(more) < size
+        self._text += more
+
+    def _cut_off(self) -> InputError:
+        found = self._pieces.trouble or repr(self._text[:60].decode(errors="backslashreplace"))
+        return InputError(f"{self._where} is cut off or damaged behind record {self.number - 1}: {found}")
+
+
+def _count(elements: bytes) -> int:
+    """How many elements a text of a list without its brackets has; 0 if it does not parse."""
+    try:
+        return len(orjson.loads(b"[%b]" % elements))
+    except orjson.JSONDecodeError:
+        return 0

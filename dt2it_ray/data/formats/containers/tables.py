@@ -1,0 +1,103 @@
+"""How rows come out of Parquet and Arrow files, some at a time."""
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dt2it_ray.data.formats.containers.block import RowGroup
+from dt2it_ray.data.formats.containers.lines import Numbered
+from dt2it_ray.data.formats.files import Files
+from dt2it_ray.errors import InputError
+
+ROWS_AT_ONCE = 256
+"""Rows that become Python values at once; a row may hold images."""
+ARROW_FILE = b"ARROW1"
+"""How an Arrow file begins; anything else is a stream, which `datasets` writes."""
+
+
+def cut_parquet(folder: Files, name: str) -> Iterator[tuple[int, RowGroup]]:
+    """The row groups of a Parquet file.
+
+    Raises:
+        InputError: the file is cut off or no Parquet.
+    """
+    first = 1
+    try:
+        with folder.stream(name) as stream:
+            metadata = pq.ParquetFile(_seekable(stream)).metadata
+            sizes = [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(
+            f"cannot read {folder.path(name)}, cut off or no Parquet: {str(error).splitlines()[0]}"
+        ) from None
+    for index, size in enumerate(sizes):
+        yield first, RowGroup(folder, name, index)
+        first += size
+
+
+def parse_parquet(place: RowGroup, first: int) -> Iterator[Numbered]:
+    """The rows of a row group.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    number = first
+    try:
+        with place.folder.stream(place.name) as stream:
+            file = pq.ParquetFile(_seekable(stream))
+            for batch in file.iter_batches(ROWS_AT_ONCE, row_groups=[place.group], use_threads=False):
+                for row in batch.to_pylist():
+                    yield number, row
+                    number += 1
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+        where = place.folder.path(place.name)
+        raise InputError(f"{where} is damaged behind row {number - 1}: {str(error).splitlines()[0]}") from None
+
+
+def cut_arrow(stream: Any, where: str) -> Iterator[tuple[int, bytes]]:
+    """The record batches of an Arrow stream or file, each as a stream of its own.
+
+    Raises:
+        InputError: the file is cut off or no Arrow.
+    """
+    first = 1
+    try:
+        for batch in _batches(stream):
+            for part in range(0, batch.num_rows, ROWS_AT_ONCE):
+                yield first + part, _encoded(batch.slice(part, ROWS_AT_ONCE))
+            first += batch.num_rows
+    except (OSError, EOFError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{where} is cut off or no Arrow behind row {first - 1}: {reason}") from None
+
+
+def parse_arrow(batch: bytes, first: int) -> Iterator[Numbered]:
+    """The rows of a record batch."""
+    with pa.ipc.open_stream(batch) as reader:
+        yield from enumerate((row for part in reader for row in part.to_pylist()), first)
+
+
+def _batches(stream: Any) -> Iterator[pa.RecordBatch]:
+    start = stream.read(len(ARROW_FILE))
+    stream.seek(0)
+    if start != ARROW_FILE:
+        yield from pa.ipc.open_stream(stream)
+        return
+    file = pa.ipc.open_file(_seekable(stream))
+    for index in range(file.num_record_batches):
+        yield file.get_batch(index)
+
+
+def _encoded(batch: pa.RecordBatch) -> bytes:
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return sink.getvalue()
+
+
+def _seekable(stream: Any) -> Any:
+    """The file itself, or its content where going back in it is slow: members of archives."""
+    return stream if isinstance(stream, pa.NativeFile) else pa.BufferReader(stream.read())
