@@ -64,13 +64,16 @@ def chat_server(fault: Callable[[int], Fault] = lambda _: "ok", most_choices: in
         def do_POST(self) -> None:
             with told.counted():
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                self._answer(told.take(body, self.headers["authorization"]), json.dumps(told.reply(body)).encode())
+                fault = told.take(body, self.headers["authorization"])
+                content = json.dumps(told.reply(body)).encode()
+                if fault == "silence":
+                    told.over.wait(GIVE_UP_S)
+                if fault == "ok late":
+                    time.sleep(LATE_S)
+            # Whoever reads the answer may send the next request before anything behind it is done.
+            self._answer(fault, content)
 
         def _answer(self, fault: Fault, content: bytes) -> None:
-            if fault == "silence":
-                told.over.wait(GIVE_UP_S)
-            if fault == "ok late":
-                time.sleep(LATE_S)
             if fault in ("silence", "gone"):
                 return
             if fault == "garbage":

@@ -68,6 +68,7 @@ def test_an_error_ends_the_batch_that_it_belongs_to_and_no_other() -> None:
 
 
 def test_a_generator_is_closed_once_its_last_request_has_ended() -> None:
+    before = set(threading.enumerate())
     with chat_server() as server, generator(server) as endpoint, ThreadPoolExecutor(2) as threads:
         came, go_on = holding_back(server, "a0")
         asked = threads.submit(endpoint.generate, batch("a", 1))
@@ -79,7 +80,7 @@ def test_a_generator_is_closed_once_its_last_request_has_ended() -> None:
         with pytest.raises(StageFailed, match="endpoint engine has been closed"):
             endpoint.generate(batch("b", 1))
         endpoint.close()
-    assert not any(thread.name == "endpoint" for thread in threading.enumerate())
+    assert not any(thread.name == "endpoint" for thread in set(threading.enumerate()) - before)
 
 
 def test_ray_is_told_how_many_batches_a_generator_takes_at_once() -> None:
