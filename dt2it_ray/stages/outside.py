@@ -7,7 +7,8 @@ from pydantic import Field
 
 from dt2it_ray.data.dropped import Dropped, dropped_table
 from dt2it_ray.data.formats.fields import RowRefused
-from dt2it_ray.data.formats.image_refs import open_image
+from dt2it_ray.data.formats.files import Files
+from dt2it_ray.data.formats.image_refs import image_root, open_image
 from dt2it_ray.data.formats.prompt_rows import read_prompts
 from dt2it_ray.data.formats.records import read_records
 from dt2it_ray.data.schema import PROMPTS
@@ -44,11 +45,11 @@ def load_prompts(folders: Mapping[str, Folder], settings: OutsideFile) -> Iterat
 
 def build_opening(settings: ImageRoot, place: Workplace) -> BatchFn:
     """A function from prompts to prompts whose images have bytes that decode."""
-    root = Folder(settings.folder)
+    root = image_root(settings.folder, Folder)
     return lambda batch: open_images(batch, root)
 
 
-def open_images(batch: pa.Table, root: Folder) -> Outcome:
+def open_images(batch: pa.Table, root: Files) -> Outcome:
     """The prompts with their images; one with an image that is missing or broken is dropped."""
     rows, refused = [], []
     for row in batch.to_pylist():

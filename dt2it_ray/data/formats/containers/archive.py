@@ -6,6 +6,7 @@ import tempfile
 import threading
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import IO, Any, Protocol
 
@@ -47,7 +48,11 @@ class WithArchives:
         return self._folder.path(name)
 
     def names(self, name: str = "", recursive: bool = False) -> list[str]:
-        return self._folder.names(name, recursive)
+        """Names of the files in a folder, or in one of an archive: `a.zip!frames`."""
+        archive, mark, parent = name.partition(MEMBER)
+        if not mark or not is_archive(archive):
+            return self._folder.names(name, recursive)
+        return [f"{archive}{MEMBER}{member}" for member in _within(self.members(archive), parent, recursive)]
 
     def write(self, name: str, content: bytes) -> None:
         self._folder.write(name, content)
@@ -78,11 +83,6 @@ class WithArchives:
         except BROKEN as error:
             raise StoreError(f"cannot read {self.path(name)}: {error}") from None
 
-    def size(self, name: str) -> int | None:
-        """Bytes of a member once unpacked, by the archive's own list; None for a file of the folder."""
-        archive, mark, member = name.partition(MEMBER)
-        return self._opened(archive).names.get(member) if mark and is_archive(archive) else None
-
     def _opened(self, name: str) -> "_Archive":
         with self._lock:
             if name not in self._archives:
@@ -107,11 +107,7 @@ class ArchiveRoot:
         return f"{self._folder.path(self._archive)}{MEMBER}{name}"
 
     def names(self, name: str = "", recursive: bool = False) -> list[str]:
-        parent = PurePosixPath(name)
-        found = self._folder.members(self._archive)
-        if recursive:
-            return [member for member in found if parent in PurePosixPath(member).parents]
-        return [member for member in found if PurePosixPath(member).parent == parent]
+        return _within(self._folder.members(self._archive), name, recursive)
 
     def read(self, name: str) -> bytes:
         return self._folder.read(f"{self._archive}{MEMBER}{name}")
@@ -119,11 +115,15 @@ class ArchiveRoot:
     def stream(self, name: str) -> IO[bytes]:
         return self._folder.stream(f"{self._archive}{MEMBER}{name}")
 
-    def size(self, name: str) -> int | None:
-        return self._folder.size(f"{self._archive}{MEMBER}{name}")
-
     def write(self, name: str, content: bytes) -> None:
         raise StoreError(f"{self.path(name)}: archives are only read")
+
+
+def _within(names: Sequence[str], folder: str, recursive: bool) -> list[str]:
+    parent = PurePosixPath(folder)
+    if recursive:
+        return [name for name in names if parent in PurePosixPath(name).parents]
+    return [name for name in names if PurePosixPath(name).parent == parent]
 
 
 def is_sample_archive(folder: Files, name: str) -> bool:
