@@ -1,0 +1,141 @@
+"""How `dt2it ingest` turns an outside data set into a folder of checked preferences."""
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import Field
+
+from dt2it_ray.errors import ConfigError, InputError
+from dt2it_ray.models.backbones import find_backbone
+from dt2it_ray.pipeline.drive import LOCK_FILE, Made, as_json, drive, plan_id_of, read_json
+from dt2it_ray.pipeline.ingest_plan import LAST, OutsideFiles, plan_ingest
+from dt2it_ray.pipeline.planner import Planner, refuse_misplaced
+from dt2it_ray.pipeline.run_record import SUMMARY_FILE
+from dt2it_ray.pipeline.run_settings import PlacedSettings, placement_keys
+from dt2it_ray.stages.ingest_settings import IngestSettings
+from dt2it_ray.stages.stage import Placement, Step
+from dt2it_ray.store.files import Folder
+
+DROPPED_FILE = "dropped.jsonl"
+
+
+class IngestRunSettings(PlacedSettings):
+    """One ingestion: what is read, how it is checked, and where it is written."""
+
+    name: str = "ingest"
+    """Not used: the run's folder is `output`."""
+    files: OutsideFiles
+    """What is read."""
+    output: str
+    """Folder of the data set; its rows are those that `OUTPUT/ingested/manifest.json` lists."""
+    ingest: IngestSettings = IngestSettings()
+    """How rows are read and checked, and which repeat."""
+    workers: int = Field(default=0, ge=0)
+    """Processes that parse rows; 0: one per core. They change no byte."""
+    keep_steps: bool = False
+    """Keep what the steps before the last one wrote, so that other settings need not read everything again."""
+
+    def folder(self) -> str:
+        """Path or URI of the run."""
+        return self.output
+
+    def placement_of(self, step: str, stage: str) -> Placement:
+        """Where a step runs. Refused rows make no step fail unless a placement says so: to refuse rows is its task."""
+        named = any(key in self.placement for key in placement_keys(step, stage))
+        return super().placement_of(step, stage) if named else Placement(max_dropped=1.0)
+
+
+def plan_ingest_run(settings: IngestRunSettings) -> tuple[Step, ...]:
+    """The steps of an ingestion, each after the steps it reads. Raises ConfigError and InputError as `plan_ingest`."""
+    if settings.output.rstrip("/") == settings.files.input.rstrip("/"):
+        raise ConfigError(f"output={settings.output} is the input; give the data set a folder of its own")
+    planner = Planner(settings, find_backbone("tiny"))
+    plan_ingest(planner.add, settings.files, settings.ingest, settings.workers or os.cpu_count() or 1)
+    refuse_misplaced(settings, planner.steps)
+    return tuple(planner.steps)
+
+
+def run_ingest(settings: IngestRunSettings) -> dict[str, Any]:
+    """Do what is not done yet, and return what it came to, which is also in the folder's summary.json.
+
+    Raises:
+        ConfigError: see `plan_ingest_run`. StepChanged: the folder holds another data set.
+        InputError: a file cannot be read, or no row of it can be used; then dropped.jsonl tells why.
+        StageFailed, StoreError: a step failed; the same call resumes behind what is sealed.
+    """
+    steps = plan_ingest_run(settings)
+    run = Folder(settings.folder())
+    with run.held(LOCK_FILE):
+        summary = read_json(run, SUMMARY_FILE)
+        if summary.get("plan") != plan_id_of(steps):
+            summary = _do(steps, run, settings)
+        if not settings.keep_steps and summary["rows"]:
+            _forget(steps, run)
+    if not summary["rows"]:
+        told = ", ".join(f"{reason} {rows:,}" for reason, rows in summary["dropped"].items()) or "there are none"
+        raise InputError(
+            f"{settings.files.input}: no row can be used as {settings.ingest.format} ({told}). "
+            f"{run.path(DROPPED_FILE)} tells why, row by row."
+        )
+    return summary
+
+
+def _do(steps: tuple[Step, ...], run: Folder, settings: IngestRunSettings) -> dict[str, Any]:
+    driven = drive(steps, run, settings, settings.max_concurrent_steps)
+    made = driven.manifests
+    dropped = _write_dropped(run, made)
+    repeats = made["repeats"].metrics
+    summary = {
+        "plan": plan_id_of(steps),
+        "source": settings.files.source,
+        "format": settings.ingest.format,
+        "rows_read": made[LAST].counts.rows_out + sum(dropped.values()),
+        "rows": made[LAST].counts.rows_out,
+        "dropped": dropped,
+        "in_benchmarks": repeats["in_benchmarks"],
+        "benchmarks": {name.partition("/")[2]: m.metrics for name, m in made.items() if name.startswith("benchmarks/")},
+        "figures": made[LAST].metrics,
+        "wall_s": round(driven.wall_s, 1),
+        "peak_rss_mib": round(driven.peak_mib),
+    }
+    run.write(SUMMARY_FILE, as_json(summary))
+    return summary
+
+
+def _write_dropped(run: Folder, made: Made) -> dict[str, int]:
+    """Write every refused row as a line of JSON; returns how many there are by reason."""
+    counts: dict[str, int] = {}
+    with run.replacing(DROPPED_FILE) as stream:
+        for row in _refused_rows(run, made):
+            counts[row["reason"]] = counts.get(row["reason"], 0) + 1
+            stream.write((json.dumps(row, ensure_ascii=False) + "\n").encode())
+    return dict(sorted(counts.items()))
+
+
+def _refused_rows(run: Folder, made: Made) -> Iterator[dict[str, Any]]:
+    for name in ("load", "images", LAST):
+        for file in made[name].dropped if name in made else ():
+            for row in made[name].data(run).read_table(file.name).to_pylist():
+                yield _told(row)
+
+
+def _told(row: dict[str, str]) -> dict[str, Any]:
+    """A refused row with its place and field apart."""
+    file, _, number = row["key"].rpartition(":")
+    where, _, detail = row["detail"].partition(": ")
+    return {
+        "file": file,
+        "row": int(number.partition(".")[0]),
+        "field": where.removeprefix("field "),
+        "reason": row["reason"],
+        "detail": detail,
+        "raw": row["evidence"],
+    }
+
+
+def _forget(steps: tuple[Step, ...], run: Folder) -> None:
+    """Remove what only the last step had to read."""
+    for step in steps[:-1]:
+        run.delete(step.name.partition("/")[0])
