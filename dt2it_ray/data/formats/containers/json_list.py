@@ -17,7 +17,8 @@ from dt2it_ray.data.formats.containers.json_element import DAMAGED, NOT_ALL, fin
 from dt2it_ray.errors import InputError
 
 BLANK = b" \t\r\n"
-BORDER = re.compile(rb'[ \t\r\n]*,[ \t\r\n]*\{[ \t\r\n]*"[^"\\\x00- ,:\]}][^"\\\x00-\x1f]*"')
+FIRST_KEY = re.compile(rb'\{[ \t\r\n]*"[^"\\\x00- ,:\[\]{}][^"\\\x00-\x1f,:\[\]{}]*"')
+BORDER = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*" + FIRST_KEY.pattern)
 """What follows an object of a list: the comma, and the next object up to its first key. As the key does not begin with
 what may follow a string, this text cannot stand inside one."""
 LONGEST_BORDER = 4096
@@ -117,7 +118,8 @@ class _Window:
                 self._learn_border(end)
                 return end
             searched = self._ended or len(self._text) > LONGEST_SEARCH
-            if end >= 0 and (searched or not self._border or self._is_border(end - 1)):
+            self._guess_border()
+            if end >= 0 and (searched or self._text[:1] != b"{" or self._is_border(end - 1)):
                 return end if self._is_border(end - 1) else self._next_border() or end
             if (end == DAMAGED or searched) and (found := self._next_border()):
                 return found
@@ -147,7 +149,9 @@ class _Window:
 
     def _last_end(self, trouble: int, number: int) -> int:
         whole = self._text.rstrip(BLANK)
-        if trouble == NOT_ALL or self._pieces.trouble or not whole.endswith(b"]") or len(whole) == 1:
+        # Without a border nobody knows how many records this one would swallow.
+        broken = trouble == NOT_ALL or self._pieces.trouble or not self._border
+        if broken or not whole.endswith(b"]") or len(whole) == 1:
             self.number = number
             raise self._cut_off()
         return len(whole) - 1
@@ -156,8 +160,16 @@ class _Window:
         if self._border or self._text[end - 1 : end] != b"}":
             return
         if found := BORDER.match(self._text[: end + LONGEST_BORDER], end):
-            self._border = b"}" + found.group()
-            self._next = self._border.index(b"{")
+            self._set_border(b"}" + found.group())
+
+    def _guess_border(self) -> None:
+        """Where a damaged element comes first, its neighbour is most likely one that begins with the same key."""
+        if not self._border and (key := FIRST_KEY.match(self._text)):
+            found = re.search(rb"\}[ \t\r\n]*,[ \t\r\n]*" + re.escape(key.group()), self._text)
+            self._set_border(found.group() if found else b"")
+
+    def _set_border(self, border: bytes) -> None:
+        self._border, self._next = border, border.find(b"{")
 
     def _taken(self, end: int) -> bytes:
         taken, self._text = self._text[:end], self._text[end:]

@@ -1,5 +1,6 @@
 """A JSON list comes out the same however it is cut, and one damaged element costs itself alone."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -91,6 +92,16 @@ def test_one_damaged_element_is_refused_and_the_others_are_read(indent: int | No
     assert [value for _, value in read if isinstance(value, dict)] == rows[:7] + rows[8:]
 
 
+@pytest.mark.usefixtures("block_bytes")
+@pytest.mark.parametrize("damage", [('"b": {', '"b": '), ('"b": {', '"b": {{'), ('"a": "', '"a": '), ('"1"', '"1')])
+def test_a_damaged_element_at_the_start_is_refused_alone(damage: tuple[str, str]) -> None:
+    rows = [{"a": str(number), "b": {"c": [{"d": 1}, {"d": 2}]}, "e": ["x.jpg"]} for number in range(1, 9)]
+    read = elements_of(json.dumps(rows).replace(*damage, 1).encode())
+    assert [number for number, _ in read] == list(range(1, 9))
+    assert [value for _, value in read[1:]] == rows[1:]
+    assert isinstance(read[0][1], str)
+
+
 @pytest.mark.parametrize("damaged", [b"oops", b'{"a": \x01}', b'{"a": "\xff"}', b'{"a": 1 "b"}'])
 def test_a_damaged_element_at_the_end_is_a_record(damaged: bytes) -> None:
     read = elements_of(b'[{"a": 1}, %b]' % damaged)
@@ -134,6 +145,23 @@ def test_a_list_that_breaks_off_anywhere_is_an_error(rows: list[object], size: i
         patch.setattr(json_list, "BLOCK_BYTES", size)
         with pytest.raises(InputError, match=r"rows\.json"):
             elements_of(content[:cut])
+
+
+FILM = [{"id": number, "turns": [{"from": "gpt", "value": "}, {" * number}], "é": ["x.jpg"]} for number in range(9)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data(), st.sampled_from([None, 2]), st.integers(1, 200), st.binary(max_size=2), st.integers(0, 9))
+def test_damage_anywhere_ends_as_an_error_or_as_records_with_their_numbers(
+    data: st.DataObject, indent: int | None, size: int, put: bytes, lost: int
+) -> None:
+    content = json.dumps(FILM, indent=indent, ensure_ascii=False).encode()
+    place = data.draw(st.integers(1, len(content)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_list, "BLOCK_BYTES", size)
+        with contextlib.suppress(InputError):
+            read = elements_of(content[:place] + put + content[place + lost :])
+            assert [number for number, _ in read] == list(range(1, len(read) + 1))
 
 
 def test_a_list_in_a_file_gives_the_same_as_its_blocks(tmp_path: Path) -> None:
