@@ -55,8 +55,9 @@ def _turn(turn: Mapping[str, Any]) -> Message:
 
 
 def with_system(messages: Sequence[Message], prompts: Mapping[str, str]) -> list[Message]:
-    """The messages with the system prompt of their last question's language in front, unless they have their own."""
-    if messages[0]["role"] == "system":
+    """The messages with the system prompt of their last question's language in front, unless they have their own or
+    there are no prompts."""
+    if messages[0]["role"] == "system" or not prompts:
         return list(messages)
     asked = [message["content"] for message in messages if message["role"] == "user"]
     text = asked[-1] if isinstance(asked[-1], str) else "".join(part.get("text", "") for part in asked[-1])

@@ -20,11 +20,11 @@ from dt2it_ray.errors import ConfigError, StoreError
 from dt2it_ray.models.collate import Encoder, Picture, open_encoder
 from dt2it_ray.models.model_settings import CollateSettings
 from dt2it_ray.models.prefix import PrefixBatch
+from dt2it_ray.models.reward_heads import HEAD, HEADS, stored_head
 from dt2it_ray.models.weights import DTYPES, load_backbone
 from dt2it_ray.settings import Settings, parse_settings
 
 REWARD_CONFIG = "reward_config.json"
-HEAD = "score.weight"
 LOOKED_AT_TOGETHER = 16
 """Images of one pass of the vision tower in `look_once`."""
 LOOKS_BYTES = 2**30
@@ -143,7 +143,7 @@ def new_reward_model(folder: str, dtype: str, seed: int, freeze_vision: bool) ->
         StoreError: see `load_backbone`.
     """
     model = RewardModel(load_backbone(folder, dtype), freeze_vision)
-    head = _stored_head(folder)
+    head = stored_head(folder)
     if head is None:
         # Rewards of a new head have a variance of about 1 (as in arXiv 2009.01325).
         width = model.score.weight.shape[1]
@@ -154,19 +154,21 @@ def new_reward_model(folder: str, dtype: str, seed: int, freeze_vision: bool) ->
 
 
 def open_reward_model(
-    folder: str, dtype: str, collate: CollateSettings | None = None
+    folder: str, dtype: str, collate: CollateSettings | None = None, config: RewardConfig | None = None
 ) -> tuple[RewardModel, Encoder, RewardConfig]:
     """A saved reward model, the encoder that feeds it, and what its folder says about it.
+
+    `config` stands in for what the folder of somebody else's model does not say.
 
     Raises:
         StoreError: a file is missing or damaged. ConfigError: reward_config.json does not fit.
     """
-    config = read_reward_config(folder)
+    config = config or read_reward_config(folder)
     encoder = open_encoder(folder, collate or config.collate, config.system_prompts)
     model = RewardModel(load_backbone(folder, dtype))
-    head = _stored_head(folder)
+    head = stored_head(folder)
     if head is None:
-        raise StoreError(f"the weights of {folder} have no {HEAD}; this is not a trained reward model")
+        raise StoreError(f"the weights of {folder} have no {' or '.join(HEADS)}; this is not a trained reward model")
     with torch.no_grad():
         model.score.weight.copy_(head)
     return model.eval(), encoder, config
@@ -211,19 +213,6 @@ def _save_backbone_config(model: RewardModel, config: RewardConfig, folder: str)
     tree |= {"architectures": ["Qwen3VLForSequenceClassification"], "dtype": config.dtype}
     tree |= {"id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}
     Path(folder, "config.json").write_text(json.dumps(tree, indent=2, sort_keys=True), encoding="utf-8")
-
-
-def _stored_head(folder: str) -> torch.Tensor | None:
-    from safetensors import SafetensorError, safe_open
-
-    for path in sorted(Path(folder).glob("*.safetensors")):
-        try:
-            with safe_open(path, framework="pt") as tensors:
-                if HEAD in tensors.keys():  # noqa: SIM118 - not a dict
-                    return tensors.get_tensor(HEAD)
-        except SafetensorError as error:
-            raise StoreError(f"{path} is damaged: {error}") from None
-    return None
 
 
 def _fingerprint(folder: str, config: RewardConfig) -> str:

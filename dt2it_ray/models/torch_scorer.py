@@ -9,7 +9,7 @@ from dt2it_ray.models.collate import Encoded
 from dt2it_ray.models.model_settings import ScoreSettings
 from dt2it_ray.models.prefix import prefix_batch, row_length, shared_length
 from dt2it_ray.models.protocols import Conversation
-from dt2it_ray.models.reward_model import open_reward_model
+from dt2it_ray.models.reward_model import RewardConfig, open_reward_model
 
 TOKENS_PER_PASS = {"cpu": 1024, "cuda": 8192}
 """Padded tokens of one forward pass by kind of device. On a CPU the hidden states should stay in its caches."""
@@ -21,12 +21,20 @@ class TorchScorer:
     """Implements `Scorer`: answers of a prompt share its image and prompt tokens; rows are sorted by length."""
 
     def __init__(
-        self, folder: str, settings: ScoreSettings | None = None, device: str = "cpu", threads: int | None = None
+        self,
+        folder: str,
+        settings: ScoreSettings | None = None,
+        device: str = "cpu",
+        threads: int | None = None,
+        config: RewardConfig | None = None,
     ) -> None:
+        """`config` stands in for what the folder of somebody else's model does not say."""
         if threads is not None:
             torch.set_num_threads(threads)
         self._settings = settings or ScoreSettings()
-        model, self.encoder, self.config = open_reward_model(folder, self._settings.dtype, self._settings.collate)
+        model, self.encoder, self.config = open_reward_model(
+            folder, self._settings.dtype, self._settings.collate, config
+        )
         self._model, self._device = model.to(device), device
         self.fingerprint = self.config.fingerprint
 

@@ -54,7 +54,7 @@ def plan(config: Config, overrides: Overrides = None) -> None:
 def construct(
     input: Annotated[str, typer.Option("--input", help="Rows to construct for: JSONL, a JSON list, or Parquet.")] = "",
     output: Annotated[str, typer.Option("--output", help="File of pairs: .json, .jsonl or .parquet.")] = "",
-    to: Annotated[str, typer.Option("--to", help="Rows of a JSON output: llama_factory, trl or flat.")] = "",
+    to: Annotated[str, typer.Option("--to", help="Rows of a JSON output; names in docs/formats.md.")] = "",
     image_root: Annotated[str, typer.Option(help="Folder of images named by path; else the input's.")] = "",
     config: Annotated[str, typer.Option("--config", help="YAML file, e.g. jobs/configs/construct.yaml.")] = "",
     overrides: Overrides = None,
@@ -88,7 +88,12 @@ def evaluate(
     predictions: Annotated[
         list[str] | None, typer.Option(help="FILE or NAME=FILE of rewards, one line per row; several are compared.")
     ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="FOLDER or NAME=FOLDER of a reward model, ours or another's.")
+    ] = None,
+    image_root: Annotated[str, typer.Option(help="Folder of images named by path; else the rows'.")] = "",
     json: Annotated[str, typer.Option("--json", help="File for all figures.")] = "",
+    save_predictions: Annotated[str, typer.Option(help="File for the rewards of the first model.")] = "",
     markdown: Annotated[str, typer.Option(help="File for the same as tables.")] = "",
     page: Annotated[str, typer.Option(help="HTML file: a leaderboard beside published figures.")] = "",
     config: Annotated[str, typer.Option("--config", help="YAML file, e.g. jobs/configs/evaluate.yaml.")] = "",
@@ -97,8 +102,9 @@ def evaluate(
     """Evaluate rewards on a benchmark, with official figures, intervals, and baselines beside them."""
     from dt2it_ray.pipeline.evaluate_command import Outputs, run_evaluation
 
-    named = {"benchmark": benchmark, "rows": rows, "predictions": predictions}
-    outputs = Outputs(json=json, markdown=markdown, page=page)
+    named = {"benchmark": benchmark, "rows": rows, "predictions": predictions, "models": model}
+    named |= {"image_root": image_root}
+    outputs = Outputs(json=json, markdown=markdown, page=page, save=save_predictions)
     for line in run_evaluation(named, outputs, config or None, overrides or ()):
         typer.echo(line)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dt2it_ray.errors import InputError
+from dt2it_ray.pipeline.evaluate_models import prediction_rows
 from dt2it_ray.pipeline.evaluate_run import EvaluateRunSettings, evaluate_benchmark
 from dt2it_ray.report.evaluation_text import evaluation_lines, evaluation_markdown
 from dt2it_ray.report.leaderboard import build_leaderboard
@@ -20,6 +21,8 @@ class Outputs:
 
     json: str = ""
     markdown: str = ""
+    save: str = ""
+    """Rewards of the first model as a file of predictions."""
     page: str = ""
     """Leaderboard beside published figures, as one HTML file."""
 
@@ -35,11 +38,13 @@ def run_evaluation(
     """
     given = [f"{key}={json.dumps(value)}" for key, value in named.items() if value]
     settings = load_settings(EvaluateRunSettings, config, [*given, *overrides])
-    result = evaluate_benchmark(settings)
+    evaluated = evaluate_benchmark(settings)
+    result = evaluated.result
     made: dict[str, Callable[[], str]] = {
         outputs.json: lambda: _as_json(result),
         outputs.markdown: lambda: evaluation_markdown(result),
         outputs.page: lambda: build_leaderboard([result]),
+        outputs.save: lambda: _as_lines(prediction_rows(evaluated.loaded, evaluated.models[0])),
     }
     written = [name for name in made if name]
     for name in written:
@@ -71,6 +76,10 @@ def write_text(path: str, text: str) -> None:
     """Write a whole file. Raises StoreError when it cannot be written."""
     parent, _, name = (path if "://" in path else os.path.abspath(path)).rpartition("/")
     Folder(parent).write(name, text.encode())
+
+
+def _as_lines(rows: Iterable[Mapping[str, Any]]) -> str:
+    return "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
 
 
 def _as_json(result: Mapping[str, Any]) -> str:

@@ -26,6 +26,8 @@ class ModelRewards:
     """How they were got, as plain values for the result."""
     margins: bool = True
     """Whether sigmoid(margin) means something."""
+    lost: Mapping[int, str] = field(default_factory=dict)
+    """Why it has no rewards for rows, by their places."""
 
 
 def from_predictions(loaded: LoadedBenchmark, named: str) -> ModelRewards:
@@ -42,6 +44,16 @@ def from_predictions(loaded: LoadedBenchmark, named: str) -> ModelRewards:
     records = read_records(Folder(parent), file)
     raw = ((f"row {record.number}", record.fields) for record in records)
     return ModelRewards(name, "predictions", align(loaded.items(), raw, path), {"predictions": path})
+
+
+def prediction_rows(loaded: LoadedBenchmark, model: ModelRewards) -> list[dict[str, Any]]:
+    """The rewards of a model as rows of a predictions file, which `from_predictions` reads back."""
+    rows = []
+    for place, (item, rewards) in enumerate(zip(loaded.items(), model.rewards, strict=True)):
+        named = {"id": item.item} if item.item is not None else {}
+        given = dict(zip(("chosen", "rejected"), rewards, strict=True)) if rewards else {}
+        rows.append(named | (given or {"dropped": model.lost.get(place, "the row cannot be used")}))
+    return rows
 
 
 def with_own_names(models: Sequence[ModelRewards]) -> Sequence[ModelRewards]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ class LoadedBenchmark:
     folder: Folder
     files: Sequence[str]
     rows: Sequence[PlacedRow]
+    image_folder: Folder
+    """What rows name images in."""
 
     @property
     def pairs(self) -> list[BenchmarkPair | None]:
@@ -57,20 +60,21 @@ class LoadedBenchmark:
         }
 
 
-def load_benchmark(name: str, path: str) -> LoadedBenchmark:
-    """The rows of a benchmark from one file of them, or from the folder that has the released layout.
+def load_benchmark(name: str, path: str, images: bool = False) -> LoadedBenchmark:
+    """The rows of a benchmark from one file of them, or from the folder that has the released layout; with `images`,
+    those that lie in the rows themselves are read too.
 
     Raises:
         ConfigError: no benchmark has this name. InputError: there are no rows, or a file cannot be read.
     """
     format = benchmark_format(name)
     folder, files = _found(format, path)
-    rows = list(read_rows(format, folder, files))
+    rows = list(read_rows(format, folder, files, images))
     if not any(isinstance(row.pair, BenchmarkPair) for row in rows):
         first = next((row for row in rows), None)
         why = f"the first, {first.where}, {first.pair.where}: {first.pair.problem}" if first else "the file is empty"  # type: ignore[union-attr]
         raise InputError(f"{path} has no usable row of {name}: {why}. Is it this benchmark?")
-    return LoadedBenchmark(format, folder, files, rows)
+    return LoadedBenchmark(format, folder, files, rows, _image_folder(format, folder, files))
 
 
 def _found(format: BenchmarkFormat, path: str) -> tuple[Folder, list[str]]:
@@ -79,6 +83,17 @@ def _found(format: BenchmarkFormat, path: str) -> tuple[Folder, list[str]]:
     if name in Folder(parent).names():
         return Folder(parent), [name]
     return Folder(path), row_files(format, Folder(path))
+
+
+def _image_folder(format: BenchmarkFormat, folder: Folder, files: Sequence[str]) -> Folder:
+    """The folder that has the released layout, also where rows were given as one file inside it."""
+    name = files[0]
+    for pattern in format.files:
+        for above in range(pattern.count("/") + 1):
+            parents = folder.uri.rstrip("/").split("/")[-above:] if above else []
+            if re.fullmatch(pattern, "/".join([*parents, name])):
+                return Folder(folder.uri.rstrip("/").rsplit("/", above)[0]) if above else folder
+    return folder
 
 
 def _place(pair: BenchmarkPair | None) -> int:

@@ -1,21 +1,27 @@
 """How models are evaluated on one benchmark: rows and rewards in, one result with every figure out."""
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from pydantic import Field
 
 from dt2it_ray.data.formats.benchmark import BenchmarkPair
 from dt2it_ray.errors import ConfigError
+from dt2it_ray.models.model_settings import ScoreSettings
 from dt2it_ray.pipeline.evaluate_models import ModelRewards, from_predictions, with_own_names
 from dt2it_ray.pipeline.evaluate_rows import LoadedBenchmark, load_benchmark
+from dt2it_ray.pipeline.evaluate_score import EvaluatePlace, from_model
 from dt2it_ray.rules.benchmark_figures import ScoredPairs, benchmark_figures
 from dt2it_ray.rules.benchmarks import WITH_ACC_PLUS, category_of
 from dt2it_ray.rules.paired import compare
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.evaluate import EvaluateSettings
+from dt2it_ray.store.files import Folder
+
+LOST_SHOWN = 20
 
 
 class EvaluateRunSettings(Settings):
@@ -27,32 +33,65 @@ class EvaluateRunSettings(Settings):
     """File of its rows, or the folder that has the released layout."""
     predictions: tuple[str, ...] = ()
     """Files of predictions, each FILE or NAME=FILE. Several are compared pair by pair."""
-    figures: EvaluateSettings = Field(default=EvaluateSettings())
+    models: tuple[str, ...] = ()
+    """Folders of reward models, each FOLDER or NAME=FOLDER: ours, sequence classification, or a value head."""
+    image_root: str = ""
+    """Folder that the rows name images in. Empty: that of the rows."""
+    score: ScoreSettings = ScoreSettings()
+    """How reward models are read out."""
+    place: EvaluatePlace = EvaluatePlace()
+    """Where models run."""
+    figures: EvaluateSettings = EvaluateSettings()
     """Intervals."""
 
 
-def evaluate_benchmark(settings: EvaluateRunSettings) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Evaluated:
+    """One benchmark with what every model said of its rows, and the figures that follow."""
+
+    loaded: LoadedBenchmark
+    models: Sequence[ModelRewards]
+    result: dict[str, Any]
+
+
+def evaluate_benchmark(settings: EvaluateRunSettings) -> Evaluated:
     """The figures of the first model; of several, all under `models`, and `comparisons` of every two.
 
     Raises:
         ConfigError: there is no such benchmark, or nothing to evaluate. InputError: rows or predictions do not fit.
+        StoreError: a model cannot be read.
     """
-    if not settings.predictions:
-        raise ConfigError("there is nothing to evaluate: give --predictions FILE")
-    loaded = load_benchmark(settings.benchmark, settings.rows)
-    models = with_own_names([from_predictions(loaded, named) for named in settings.predictions])
+    if not (settings.predictions or settings.models):
+        raise ConfigError("there is nothing to evaluate: give --predictions FILE or --model FOLDER")
+    loaded = load_benchmark(settings.benchmark, settings.rows, images=bool(settings.models))
+    if settings.image_root:
+        loaded = replace(loaded, image_folder=Folder(settings.image_root))
+    models = with_own_names(
+        [
+            *(from_predictions(loaded, named) for named in settings.predictions),
+            *(from_model(loaded, named, settings.score, settings.place) for named in settings.models),
+        ]
+    )
     told = {model.name: model_figures(loaded, model, settings.figures) for model in models}
     result = {"benchmark": settings.benchmark, "rows": loaded.told(), **told[models[0].name]}
     if len(models) > 1:
         result |= {"models": told, "comparisons": _comparisons(loaded, models, settings.figures)}
-    return result
+    return Evaluated(loaded, models, result)
 
 
 def model_figures(loaded: LoadedBenchmark, model: ModelRewards, how: EvaluateSettings) -> dict[str, Any]:
     """The figures of one model over the rows that can be used. Rows that people call a tie are counted apart."""
     scored = scored_pairs(loaded, model)
     figures = benchmark_figures(loaded.format.name, scored, how.resampling(), model.margins)
-    return {"model": model.name, "kind": model.kind, **model.told, **figures, **_label_ties(loaded, model, figures)}
+    ties = _label_ties(loaded, model, figures)
+    return {"model": model.name, "kind": model.kind, **model.told, **figures, **ties, "lost": _lost(loaded, model)}
+
+
+def _lost(loaded: LoadedBenchmark, model: ModelRewards) -> dict[str, Any]:
+    """Why a model has no rewards for rows, counted by reason, with the first of them in full."""
+    reasons = Counter(why.partition(":")[0] for why in model.lost.values())
+    first = [f"{loaded.rows[place].where}: {why}" for place, why in sorted(model.lost.items())[:LOST_SHOWN]]
+    return {"n": len(model.lost), "reasons": dict(sorted(reasons.items())), "first": first}
 
 
 def scored_pairs(loaded: LoadedBenchmark, model: ModelRewards) -> ScoredPairs:

@@ -63,3 +63,8 @@ def test_a_judge_reads_all_turns_and_a_question_without_history_as_it_is() -> No
     assert transcript("And these?") == transcript("And these?", []) == "And these?"
     told = "System: Be strict.\n\nUser: What is it?\n\nAssistant: A cat.\n\nUser: And these?"
     assert transcript("And these?", HISTORY) == told
+
+
+def test_without_system_prompts_messages_stay_as_they_are() -> None:
+    messages = answered("How many?", 0, "three")
+    assert with_system(messages, {}) == messages

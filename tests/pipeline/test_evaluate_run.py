@@ -27,7 +27,7 @@ def told(tmp_path: Path, rows: Sequence[Any], predictions: Sequence[Any], name: 
         rows=lines(tmp_path / "rows.jsonl", rows),
         predictions=(lines(tmp_path / "preds.jsonl", predictions),),
     )
-    return evaluate_benchmark(settings)
+    return evaluate_benchmark(settings).result
 
 
 def test_vl_rewardbench_by_hand(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_two_models_are_compared_on_the_same_pairs(tmp_path: Path) -> None:
     better = [{"id": f"a-{place}", "chosen": 1, "rejected": 0} for place in range(8)]
     worse = [fields | {"chosen": -1 if place < 6 else 1} for place, fields in enumerate(better)]
     files = (lines(tmp_path / "better.jsonl", better), f"other={lines(tmp_path / 'worse.jsonl', worse)}")
-    result = evaluate_benchmark(EvaluateRunSettings(benchmark="vl_rewardbench", rows=rows, predictions=files))
+    result = evaluate_benchmark(EvaluateRunSettings(benchmark="vl_rewardbench", rows=rows, predictions=files)).result
     assert {name: figures["accuracy"] for name, figures in result["models"].items()} == {"better": 1.0, "other": 0.25}
     [compared] = result["comparisons"]
     assert (compared["difference"], compared["only_first"], compared["p_value"]) == (0.75, 6, 2 / 64)

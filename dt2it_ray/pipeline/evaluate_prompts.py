@@ -1,0 +1,60 @@
+"""How rows of a benchmark become prompts for a model: answers in the row's order, images opened, places as keys."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from dt2it_ray.data.chat import language_of
+from dt2it_ray.data.formats.benchmark import BenchmarkPair, Images
+from dt2it_ray.data.formats.fields import RowRefused
+from dt2it_ray.pipeline.evaluate_rows import LoadedBenchmark
+
+Prompt = dict[str, Any]
+Lost = dict[int, str]
+"""Why rows have no prompt, by place."""
+
+
+def prompts_of(loaded: LoadedBenchmark, batch_rows: int) -> Iterator[tuple[list[Prompt], Lost]]:
+    """Rows of PROMPTS columns, with those lost by place, in batches. `prompt_id` is the row's place in the benchmark,
+    an answer's id the place with 0 or 1 behind it; the label says which answer people found better (of a tie, the
+    first). Refused rows are in neither.
+    """
+    opened = loaded.format.images(loaded.image_folder)
+    pairs = loaded.pairs
+    usable = [place for place, pair in enumerate(pairs) if pair is not None]
+    for chunk in _chunks(usable, batch_rows):
+        prompts, lost = [], {}
+        for place in chunk:
+            try:
+                images = opened(loaded.rows[place].record.fields)
+                prompts.append(_prompt(loaded.format.name, place, pairs[place], images))
+            except RowRefused as refusal:
+                lost[place] = f"{refusal.reason}: {refusal.where}: {refusal.problem}"
+        yield prompts, lost
+
+
+def _prompt(source: str, place: int, pair: BenchmarkPair | None, images: Images) -> Prompt:
+    assert pair is not None
+    names = [f"{place}/{side}" for side in (0, 1)]
+    chosen = pair.chosen or 0
+    label = {"pair_id": str(place), "chosen_id": names[chosen], "rejected_id": names[1 - chosen], "planted_flip": None}
+    return {
+        "prompt_id": str(place),
+        "source": source,
+        "category": pair.category,
+        "language": language_of(pair.question),
+        "images": images,
+        "history": [asdict(turn) for turn in pair.history] or None,
+        "question": pair.question,
+        "reference": None,
+        "scene": None,
+        "answers": [{"answer_id": name, "text": text} for name, text in zip(names, pair.answers, strict=True)],
+        "labels": [label],
+    }
+
+
+def _chunks(places: list[int], size: int) -> Iterator[list[int]]:
+    left = iter(places)
+    while chunk := list(itertools.islice(left, size)):
+        yield chunk
