@@ -43,8 +43,8 @@ class ConstructRunSettings(PlacedSettings):
     """The data set's name in every pair. Empty: the input's name without its ending."""
     output: str
     """File of pairs: `.json`, `.jsonl` or `.parquet`."""
-    to: Literal["llama_factory", "flat", "trl"] = "llama_factory"
-    """Rows of a JSON output."""
+    to: Literal["llama_factory", "trl", "ms_swift", "flat", "rlaif_v", "skywork", "tulu", "hh_rlhf"] = "llama_factory"
+    """Rows of a JSON output; see docs/formats.md."""
     backbone: str = "tiny"
     """The checkpoint that answers where an engine is `transformers`: `tiny` (shipped) or a folder."""
     construction: ConstructSettings = ConstructSettings()

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dt2it_ray.data.dropped import Dropped
-from dt2it_ray.data.formats.preference_rows import PREFERENCE_ROWS
+from dt2it_ray.data.formats.preference_rows import preference_of
+from dt2it_ray.data.formats.preferences.registry import PREFERENCE_FORMATS, WRITTEN
 from dt2it_ray.data.formats.training_rows import ImageNames
 from dt2it_ray.data.preferences import PREFERENCES
 from dt2it_ray.data.schema import DropReason
@@ -21,6 +22,7 @@ from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Manifest
 from dt2it_ray.store.parts import DROPPED
 
+CANNOT_HOLD = "has no place for these turns or images, or would take part of a text for a mark of its own"
 SUFFIXES = {".json", ".jsonl", ".parquet"}
 
 
@@ -64,12 +66,15 @@ def write_preferences(run: Folder, made: Manifest, output: str, to: str) -> Writ
 def _rows_held(
     preferences: Iterator[Mapping[str, Any]], names: ImageNames, to: str, written: Written
 ) -> Iterator[Mapping[str, Any]]:
+    release = PREFERENCE_FORMATS[to].release
+    if release is None:
+        raise ConfigError(f"to={to}: rows of this format are only read; choose one of {', '.join(WRITTEN)}")
     for preference in preferences:
-        row = PREFERENCE_ROWS[to](preference, [names.name_of(image) for image in preference["images"]])
+        row = release(preference_of(preference), [names.name_of(image) for image in preference["images"]])
         if row is not None:
             yield row
             continue
-        trouble = Dropped(DropReason.FIELD_INVALID, f"{to} would count <image>, <video> or <audio> in a text as a file")
+        trouble = Dropped(DropReason.FIELD_INVALID, f"{to} {CANNOT_HOLD}")
         evidence = {name: preference[name] for name in ("question", "chosen", "rejected")}
         refused = replace(trouble, evidence=json.dumps(evidence, ensure_ascii=False))
         written.refused.append({"step": "output", **refused.row(preference["pair_id"])})

@@ -4,13 +4,14 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from dt2it_ray.data.attributes import ATTRIBUTES
+from dt2it_ray.data.formats.preferences.registry import WRITTEN
 from dt2it_ray.errors import ConfigError, InputError, StageFailed
 from dt2it_ray.pipeline.construct_run import ConstructRunSettings, plan_construct, run_construction
 from dt2it_ray.stages.stage import Placement
@@ -134,13 +135,19 @@ def test_rated_candidates_become_training_sets_beside_the_pairs(tmp_path: Path, 
 
 
 def test_a_pair_that_the_format_cannot_hold_is_refused_with_its_texts(tmp_path: Path, server: ChatServer) -> None:
-    (tmp_path / "asked.jsonl").write_text(json.dumps({"question": "What is <image> for?"}), encoding="utf-8")
-    summary = run_construction(settings(tmp_path, server, input=str(tmp_path / "asked.jsonl")))
+    asked = {"image": "a.png", "question": "What is this for?"}
+    (tmp_path / "asked.jsonl").write_text(json.dumps(asked), encoding="utf-8")
+    (tmp_path / "a.png").write_bytes(png(7))
+    summary = run_construction(settings(tmp_path, server, input=str(tmp_path / "asked.jsonl"), to="hh_rlhf"))
     refused = [json.loads(line) for line in (tmp_path / "out.json.dropped.jsonl").read_text().splitlines()]
     assert json.loads((tmp_path / "out.json").read_text()) == []
     assert (summary["pairs"], summary["dropped"]) == (0, len(refused))
-    assert all(row["step"] == "output" and "What is <image> for?" in row["evidence"] for row in refused)
+    assert all(row["step"] == "output" and "What is this for?" in row["evidence"] for row in refused)
     assert refused
+
+
+def test_every_format_that_is_written_can_be_asked_for() -> None:
+    assert set(get_args(ConstructRunSettings.model_fields["to"].annotation)) == set(WRITTEN)
 
 
 @pytest.mark.parametrize("name", ["out.json", "out.json.dropped.jsonl"])

@@ -6,7 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, Any
 
-from dt2it_ray.data.formats.training_rows import TRAINING_ROWS, ImageNames, Output
+from dt2it_ray.data.formats.preference import Turn
+from dt2it_ray.data.formats.preference_rows import turns_of
+from dt2it_ray.data.formats.preferences.llama_factory import described
+from dt2it_ray.data.formats.training_rows import ImageNames, Output, training_row
 
 IMAGES = "images"
 """Folder of the images that have no file of their own."""
@@ -35,9 +38,10 @@ def write_derived_sets(
         streams = {file: stack.enter_context(folder.replacing(file)) for file in counts}
         for row in rows:
             images = [names.name_of(image) for image in row["images"]]
+            history = turns_of(row["history"])
             for example in row["examples"]:
                 if example["set"] in sets:
-                    counts.update(_write_example(example, images, formats, streams))
+                    counts.update(_write_example(example, history, images, formats, streams))
     if "llama_factory" in formats:
         folder.write(INDEX, _encode(dataset_info(sets)))
     if "steerlm" in sets:
@@ -52,23 +56,19 @@ def file_name(name: str, form: str) -> str:
 
 def dataset_info(sets: Sequence[str]) -> dict[str, Any]:
     """LLaMA-Factory's description of the sets' files."""
-    return {name: _described(name) for name in sets}
-
-
-def _described(name: str) -> dict[str, Any]:
-    described = {"file_name": file_name(name, "llama_factory"), "formatting": "sharegpt"}
-    columns = {"messages": "conversations", "images": "images"}
-    if name != "dpo":
-        return {**described, "columns": columns}
-    return {**described, "ranking": True, "columns": {**columns, "chosen": "chosen", "rejected": "rejected"}}
+    return {name: described(file_name(name, "llama_factory"), ranking=name == "dpo") for name in sets}
 
 
 def _write_example(
-    example: Mapping[str, Any], images: Sequence[str], formats: Sequence[str], streams: Mapping[str, IO[bytes]]
+    example: Mapping[str, Any],
+    history: Sequence[Turn],
+    images: Sequence[str],
+    formats: Sequence[str],
+    streams: Mapping[str, IO[bytes]],
 ) -> Counter[str]:
     counts: Counter[str] = Counter()
     for form in formats:
-        row = TRAINING_ROWS[form](example, images)
+        row = training_row(form, example, history, images)
         if row is None:
             counts[f"{example['set']}.{form}.refused"] += 1
             continue

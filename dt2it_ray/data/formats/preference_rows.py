@@ -1,27 +1,31 @@
-"""How a constructed preference is written in the formats that trainers read."""
+"""How rows of this package's tables say what outside rows say: PREFERENCES become `Preference`, histories turns."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dt2it_ray.data.formats.training_rows import llama_factory_row, trl_row
-
-Row = dict[str, Any]
+from dt2it_ray.data.formats.preference import Preference, Turn
 
 
-def flat_row(preference: Mapping[str, Any], images: Sequence[str]) -> Row:
-    """The flat row of the DT2IT scripts; `image_path` if there is one image, `images` if there are several."""
-    named = {"image_path": images[0]} if len(images) == 1 else {"images": list(images)} if images else {}
-    return {**named, **{field: preference[field] for field in ("question", "chosen", "rejected", "strength", "source")}}
+def turns_of(history: Sequence[Mapping[str, Any]] | None) -> tuple[Turn, ...]:
+    """The turns of a column `history`, which may be null."""
+    return tuple(Turn(turn["role"], turn["text"], turn["images"] or 0) for turn in history or ())
 
 
-PREFERENCE_ROWS: dict[str, Callable[[Mapping[str, Any], Sequence[str]], Row | None]] = {
-    "flat": flat_row,
-    "llama_factory": lambda preference, images: llama_factory_row(_example(preference), images),
-    "trl": lambda preference, images: trl_row(_example(preference), images),
-}
-"""Row writers by format; they take a row of PREFERENCES and the names of its images, and give None for one that the
-format cannot hold."""
+def history_of(turns: Sequence[Turn]) -> list[dict[str, Any]] | None:
+    """The column `history` of turns; null if there are none."""
+    return [{"role": turn.role, "text": turn.text, "images": turn.images} for turn in turns] or None
 
 
-def _example(preference: Mapping[str, Any]) -> Row:
-    return {**preference, "answer": preference["chosen"], "margin": preference["strength"]}
+def preference_of(row: Mapping[str, Any]) -> Preference:
+    """What a row of PREFERENCES says."""
+    return Preference(
+        question=row["question"],
+        chosen=row["chosen"],
+        rejected=row["rejected"],
+        images=tuple(row["images"]),
+        history=turns_of(row["history"]),
+        strength=row["strength"],
+        chosen_origin=row["chosen_origin"],
+        rejected_origin=row["rejected_origin"],
+        source=row["source"],
+    )

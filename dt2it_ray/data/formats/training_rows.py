@@ -1,14 +1,15 @@
-"""How an example is written in the rows that trainers read, and how its images are named."""
+"""How an example of a training set is written in the rows that trainers read, and how its images are named."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import IO, Any, Protocol
 
 from dt2it_ray.data.formats.fields import extension_of
-from dt2it_ray.data.formats.t2i.choice import MEDIA_MARK
+from dt2it_ray.data.formats.preference import Preference, Turn
+from dt2it_ray.data.formats.preferences import llama_factory, trl
+from dt2it_ray.data.formats.preferences.marks import hold_marks
+from dt2it_ray.data.formats.preferences.registry import PREFERENCE_FORMATS
 from dt2it_ray.data.ids import content_id
-
-PLACEHOLDER = "<image>"
 
 
 class Output(Protocol):
@@ -19,52 +20,44 @@ class Output(Protocol):
     def replacing(self, name: str) -> AbstractContextManager[IO[bytes]]: ...
 
 
-def trl_row(example: Mapping[str, Any], images: Sequence[str]) -> dict[str, Any]:
-    """A row of TRL's conversational form: prompt with chosen, rejected and margin, or prompt with completion."""
-    parts = [*({"type": "image"} for _ in images), _text_part(example["question"])]
-    prompt = [{"role": "user", "content": parts}]
-    if example["rejected"] is None:
-        return {"prompt": prompt, "completion": _assistant(example["answer"]), "images": list(images)}
+def training_row(
+    form: str, example: Mapping[str, Any], history: Sequence[Turn], images: Sequence[str]
+) -> dict[str, Any] | None:
+    """The row of an EXAMPLE behind the turns before its question, with the names of its images.
+
+    An example with a rejected answer is a preference; one without is a prompt with its answer. None for one that the
+    format cannot hold.
+    """
+    question, answer, rejected = (example[name] for name in ("question", "answer", "rejected"))
+    if rejected is None:
+        return ANSWERED_ROWS[form](question, history, images, answer)
+    release = PREFERENCE_FORMATS[form].release
+    preferred = Preference(question, answer, rejected, history=history, strength=example["margin"])
+    return None if release is None else release(preferred, images)
+
+
+def _trl_answered(question: str, history: Sequence[Turn], images: Sequence[str], answer: str) -> dict[str, Any]:
     return {
-        "prompt": prompt,
-        "chosen": _assistant(example["answer"]),
-        "rejected": _assistant(example["rejected"]),
+        "prompt": trl.release_prompt(question, history, images),
+        "completion": [trl.release_turn(Turn("assistant", answer))],
         "images": list(images),
-        "margin": example["margin"],
     }
 
 
-def llama_factory_row(example: Mapping[str, Any], images: Sequence[str]) -> dict[str, Any] | None:
-    """A row of LLaMA-Factory's sharegpt form, which passes `margin` over. None if a text holds its mark of an image, a
-    video or a sound, as that would count as a file."""
-    if any(MEDIA_MARK.search(example[name] or "") for name in ("question", "answer", "rejected")):
+def _llama_factory_answered(
+    question: str, history: Sequence[Turn], images: Sequence[str], answer: str
+) -> dict[str, Any] | None:
+    asked = llama_factory.release_prompt(question, history, images)
+    if asked is None or hold_marks([answer]):
         return None
-    asked = {"from": "human", "value": PLACEHOLDER * len(images) + example["question"]}
-    answer = {"from": "gpt", "value": example["answer"]}
-    if example["rejected"] is None:
-        return {"conversations": [asked, answer], "images": list(images)}
-    return {
-        "conversations": [asked],
-        "chosen": answer,
-        "rejected": {"from": "gpt", "value": example["rejected"]},
-        "images": list(images),
-        "margin": example["margin"],
-    }
+    return {**asked, "conversations": [*asked["conversations"], {"from": "gpt", "value": answer}]}
 
 
-def _text_part(text: str) -> dict[str, str]:
-    return {"type": "text", "text": text}
-
-
-def _assistant(text: str) -> list[dict[str, Any]]:
-    return [{"role": "assistant", "content": [_text_part(text)]}]
-
-
-TRAINING_ROWS: dict[str, Callable[[Mapping[str, Any], Sequence[str]], dict[str, Any] | None]] = {
-    "trl": trl_row,
-    "llama_factory": llama_factory_row,
+ANSWERED_ROWS: dict[str, Callable[[str, Sequence[Turn], Sequence[str], str], dict[str, Any] | None]] = {
+    "trl": _trl_answered,
+    "llama_factory": _llama_factory_answered,
 }
-"""Row writers by format; they take an EXAMPLE and the names of its images, and give None for one they cannot hold."""
+"""Writers of prompts with one answer, by format."""
 
 
 class ImageNames:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from dt2it_ray.data.formats.derived_sets import write_derived_sets
-from dt2it_ray.data.formats.training_rows import llama_factory_row, trl_row
+from dt2it_ray.data.formats.preference import Turn
+from dt2it_ray.data.formats.training_rows import training_row
 from dt2it_ray.errors import InputError
 from dt2it_ray.store.files import Folder
 from tests.stages.rows import png
@@ -19,7 +20,7 @@ PICTURE = {"bytes": png(9), "path": None}
 
 
 def teaching(*examples: dict[str, Any], images: tuple[dict[str, Any], ...] = (PICTURE,)) -> dict[str, Any]:
-    return {"prompt_id": "p", "source": "toy", "images": list(images), "examples": list(examples)}
+    return {"prompt_id": "p", "source": "toy", "images": list(images), "history": None, "examples": list(examples)}
 
 
 def rows_of(folder: Path, name: str) -> list[dict[str, Any]]:
@@ -28,14 +29,14 @@ def rows_of(folder: Path, name: str) -> list[dict[str, Any]]:
 
 def test_trl_rows_are_conversational_with_one_image_part_per_image() -> None:
     user = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Q?"}]}
-    assert trl_row(PREFERENCE, ["p.png"]) == {
+    assert training_row("trl", PREFERENCE, (), ["p.png"]) == {
         "prompt": [user],
         "chosen": [{"role": "assistant", "content": [{"type": "text", "text": "A"}]}],
         "rejected": [{"role": "assistant", "content": [{"type": "text", "text": "B"}]}],
         "images": ["p.png"],
         "margin": 3.0,
     }
-    assert trl_row(ANSWERED, []) == {
+    assert training_row("trl", ANSWERED, (), []) == {
         "prompt": [{"role": "user", "content": [{"type": "text", "text": "Q?"}]}],
         "completion": [{"role": "assistant", "content": [{"type": "text", "text": "答"}]}],
         "images": [],
@@ -43,17 +44,35 @@ def test_trl_rows_are_conversational_with_one_image_part_per_image() -> None:
 
 
 def test_llama_factory_rows_hold_one_placeholder_per_image() -> None:
-    assert llama_factory_row(PREFERENCE, ["p.png", "q.png"]) == {
+    assert training_row("llama_factory", PREFERENCE, (), ["p.png", "q.png"]) == {
         "conversations": [{"from": "human", "value": "<image><image>Q?"}],
         "chosen": {"from": "gpt", "value": "A"},
         "rejected": {"from": "gpt", "value": "B"},
         "images": ["p.png", "q.png"],
+        "system": "",
         "margin": 3.0,
     }
-    assert llama_factory_row(ANSWERED, []) == {
+    assert training_row("llama_factory", ANSWERED, (), []) == {
         "conversations": [{"from": "human", "value": "Q?"}, {"from": "gpt", "value": "答"}],
         "images": [],
+        "system": "",
     }
+
+
+def test_the_turns_before_a_question_stand_in_every_example() -> None:
+    history = (Turn("system", "Be brief."), Turn("user", "Hi", 1), Turn("assistant", "Hello"))
+    said = [{"from": "human", "value": "<image>Hi"}, {"from": "gpt", "value": "Hello"}]
+    asked = {"from": "human", "value": "Q?"}
+    row = training_row("llama_factory", ANSWERED, history, ["p.png"])
+    assert row == {
+        "conversations": [*said, asked, {"from": "gpt", "value": "答"}],
+        "images": ["p.png"],
+        "system": "Be brief.",
+    }
+    row = training_row("trl", PREFERENCE, history, ["p.png"])
+    assert row is not None
+    assert [turn["role"] for turn in row["prompt"]] == ["system", "user", "assistant", "user"]
+    assert row["prompt"][1]["content"] == [{"type": "image"}, {"type": "text", "text": "Hi"}]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +104,13 @@ def test_every_set_has_a_file_per_format_and_the_index_names_them(tmp_path: Path
         "file_name": "dpo.llama_factory.jsonl",
         "formatting": "sharegpt",
         "ranking": True,
-        "columns": {"messages": "conversations", "images": "images", "chosen": "chosen", "rejected": "rejected"},
+        "columns": {
+            "messages": "conversations",
+            "images": "images",
+            "system": "system",
+            "chosen": "chosen",
+            "rejected": "rejected",
+        },
     }
     assert "ranking" not in index["sft"]
     for name, entry in index.items():

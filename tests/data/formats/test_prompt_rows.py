@@ -68,6 +68,22 @@ def test_own_rows_keep_their_planted_truth() -> None:
     own = dict.fromkeys(PROMPTS.names) | {"prompt_id": "p", "question": "?", "scene": "{}"}
     [[row], []] = read(own)
     assert row == own
+    assert read(without(own, "history")) == read(own)
+
+
+def test_turns_before_the_question_are_its_history_and_part_of_its_name() -> None:
+    said = [{"from": "human", "value": "<image>Hi"}, {"from": "gpt", "value": "Hello"}]
+    turns = [*said, {"from": "human", "value": "What is it?"}]
+    [[pair], []] = read(SHAREGPT | {"conversations": turns, "system": "Be brief."})
+    assert pair["history"] == [
+        {"role": "system", "text": "Be brief.", "images": 0},
+        {"role": "user", "text": "Hi", "images": 1},
+        {"role": "assistant", "text": "Hello", "images": 0},
+    ]
+    assert (pair["question"], pair["images"]) == ("What is it?", [{"bytes": None, "path": "a.png"}])
+    [[first], []], [[asked], []] = read(SHAREGPT), read({"messages": turns, "images": ["a.png"]})
+    assert len({first["prompt_id"], pair["prompt_id"], asked["prompt_id"]}) == 3
+    assert (asked["labels"], asked["history"]) == ([], pair["history"][1:])
 
 
 @pytest.mark.parametrize("batch_rows", [1, 2, 1024])
@@ -98,7 +114,9 @@ def test_of_equal_prompts_the_first_stays(batch_rows: int) -> None:
         (SHAREGPT | {"images": []}, "field_invalid", "1 <image> for 0 images"),
         (SHAREGPT | {"conversations": []}, "field_invalid", "field conversations"),
         (SHAREGPT | {"chosen": "A cat."}, "field_invalid", "field chosen"),
-        (SHAREGPT | {"conversations": [{"value": "<image>"}]}, "field_invalid", "field conversations: empty"),
+        (SHAREGPT | {"conversations": [{"value": "<image>"}]}, "field_invalid", "field conversations[0].role: None"),
+        (without(FLAT, "image_path") | {"question": "<image>?"}, "field_invalid", "1 <image> for 0 images"),
+        (FLAT | {"question": "<video>?"}, "field_invalid", "field question: <video> stands for a file"),
     ],
 )
 def test_a_bad_row_is_refused_with_its_place_and_field(row: Any, reason: str, told: str) -> None:

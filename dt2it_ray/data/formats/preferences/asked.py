@@ -1,7 +1,7 @@
 """How a prompt and its answers become preferences, whatever the format: the checks that every row must pass."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -29,7 +29,7 @@ class Asked:
     """A prompt, with what its row tells about it."""
 
     question: str
-    images: Sequence[Image] = ()
+    images: Sequence[Mapping[str, Any]] = ()
     history: Sequence[Turn] = ()
     told: Told = Told()
 

@@ -18,18 +18,6 @@ from dt2it_ray.data.formats.preferences.values import (
     value_of,
 )
 
-ENTRY = {
-    "formatting": "sharegpt",
-    "ranking": True,
-    "columns": {
-        "messages": "conversations",
-        "chosen": "chosen",
-        "rejected": "rejected",
-        "images": "images",
-        "system": "system",
-    },
-}
-"""How `dataset_info.json` describes a file of the rows that `release` writes, but for its `file_name`."""
 _FROM = {"user": "human", "assistant": "gpt"}
 _FILES = ("videos", "video", "audios", "audio")
 
@@ -108,21 +96,37 @@ def _version_1(row: Row) -> Preference:
 def release(preferred: Preference, images: Sequence[str]) -> dict[str, Any] | None:
     """A sharegpt row. LLaMA-Factory passes `margin` over, demands turns of user and assistant by turns, and counts the
     marks of all texts: None for other turns, or if a text holds a mark."""
-    history = list(preferred.history)
-    system = history.pop(0).text if history and history[0].role == "system" else ""
-    turns = [*history, Turn("user", preferred.question, len(images) - sum(turn.images for turn in history))]
-    by_turns = all(turn.role == ("user", "assistant")[place % 2] for place, turn in enumerate(turns))
-    texts = [system, preferred.chosen, preferred.rejected, *(turn.text for turn in turns)]
-    if not by_turns or len(turns) % 2 == 0 or hold_marks(texts):
+    asked = release_prompt(preferred.question, preferred.history, images)
+    if asked is None or hold_marks([preferred.chosen, preferred.rejected]):
         return None
     return {
-        "conversations": [_message(turn) for turn in turns],
+        "conversations": asked["conversations"],
         "chosen": {"from": "gpt", "value": preferred.chosen},
         "rejected": {"from": "gpt", "value": preferred.rejected},
-        "images": list(images),
-        "system": system,
+        "images": asked["images"],
+        "system": asked["system"],
         "margin": preferred.strength,
     }
+
+
+def release_prompt(question: str, history: Sequence[Turn], images: Sequence[str]) -> dict[str, Any] | None:
+    """The columns of a prompt without answers; None as for `release`."""
+    before = list(history)
+    system = before.pop(0).text if before and before[0].role == "system" else ""
+    turns = [*before, Turn("user", question, len(images) - sum(turn.images for turn in before))]
+    by_turns = all(turn.role == ("user", "assistant")[place % 2] for place, turn in enumerate(turns))
+    if not by_turns or len(turns) % 2 == 0 or hold_marks([system, *(turn.text for turn in turns)]):
+        return None
+    return {"conversations": [_message(turn) for turn in turns], "images": list(images), "system": system}
+
+
+def described(file_name: str, ranking: bool = True) -> dict[str, Any]:
+    """The entry of `dataset_info.json` for a file of such rows, of pairs if `ranking` and else of whole chats."""
+    entry: dict[str, Any] = {"file_name": file_name, "formatting": "sharegpt"}
+    columns = {"messages": "conversations", "images": "images", "system": "system"}
+    if not ranking:
+        return {**entry, "columns": columns}
+    return {**entry, "ranking": True, "columns": {**columns, "chosen": "chosen", "rejected": "rejected"}}
 
 
 def _message(turn: Turn) -> Mapping[str, str]:

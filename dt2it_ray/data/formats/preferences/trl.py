@@ -60,18 +60,23 @@ def _shared_start(one: str, other: str) -> int:
 
 def release(preferred: Preference, images: Sequence[str]) -> dict[str, Any]:
     """A conversational row whose contents are lists of parts, images before the text of their turn."""
-    history = [_message(turn) for turn in preferred.history]
-    left = len(images) - sum(turn.images for turn in preferred.history)
     return {
-        "prompt": [*history, _message(Turn("user", preferred.question, left))],
-        "chosen": [_message(Turn("assistant", preferred.chosen))],
-        "rejected": [_message(Turn("assistant", preferred.rejected))],
+        "prompt": release_prompt(preferred.question, preferred.history, images),
+        "chosen": [release_turn(Turn("assistant", preferred.chosen))],
+        "rejected": [release_turn(Turn("assistant", preferred.rejected))],
         "images": list(images),
         "margin": preferred.strength,
     }
 
 
-def _message(turn: Turn) -> dict[str, Any]:
+def release_prompt(question: str, history: Sequence[Turn], images: Sequence[str]) -> list[dict[str, Any]]:
+    """The messages of a prompt."""
+    left = len(images) - sum(turn.images for turn in history)
+    return [release_turn(turn) for turn in (*history, Turn("user", question, left))]
+
+
+def release_turn(turn: Turn) -> dict[str, Any]:
+    """A message whose images stand before its text."""
     shown = [{"type": "image"} for _ in range(turn.images)]
     return {"role": turn.role, "content": [*shown, {"type": "text", "text": turn.text}]}
 
