@@ -7,6 +7,7 @@ import threading
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from dt2it_ray.data.formats.fields import RowRefused
@@ -36,6 +37,8 @@ def images(tmp_path: Path) -> Files:
     (tmp_path / "images" / "more.zip").write_bytes(zip_of(MEMBERS))
     (tmp_path / "images" / "more.tar").write_bytes(tar_of(MEMBERS))
     (tmp_path / "images" / "more.tar.gz").write_bytes(tar_of(MEMBERS, "w:gz"))
+    packed = pa.compress(tar_of(MEMBERS), codec="zstd", asbytes=True)
+    (tmp_path / "images" / "more.tar.zst").write_bytes(packed)
     (tmp_path / "images" / "false.zip").write_bytes(b"no archive")
     (tmp_path / "secret.png").write_bytes(png(9))
     return image_root(str(tmp_path / "images"), Folder)
@@ -54,7 +57,7 @@ def test_a_data_uri_is_the_image_and_no_path(images: Files) -> None:
     assert open_image(reference(data_uri(png(3))), images) == {"bytes": png(3), "path": None}
 
 
-@pytest.mark.parametrize("archive", ["more.zip", "more.tar", "more.tar.gz"])
+@pytest.mark.parametrize("archive", ["more.zip", "more.tar", "more.tar.gz", "more.tar.zst"])
 def test_a_member_of_an_archive_is_named_within_it_or_the_archive_is_the_folder(images: Files, archive: str) -> None:
     within = open_image(reference(f"{archive}!deep/a.png"), images)
     assert within == {"bytes": png(7), "path": f"{archive}!deep/a.png"}
