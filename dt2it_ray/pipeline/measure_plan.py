@@ -10,6 +10,7 @@ from dt2it_ray.stages.generate import model_name
 from dt2it_ray.stages.judges import AnnotatorChoice, JudgingSettings
 from dt2it_ray.stages.reliability import ReliabilitySettings
 from dt2it_ray.stages.stage import NoSettings, Step
+from dt2it_ray.stages.style import StyleProbeSettings
 from dt2it_ray.stages.world import AddStep
 
 
@@ -65,6 +66,23 @@ def plan_measure_of_raters(
 def labels_of(add: AddStep, name: str, rows: Step) -> Labelled:
     """The labels that prompt rows carry, made a table of pairs by a step of that name."""
     return Labelled(rows, add(name, labels.LABELS, NoSettings(), {"rows": rows}))
+
+
+def plan_style_of_labels(add: AddStep, settings: StyleProbeSettings, pool: Labelled, trusted: Labelled) -> Step:
+    """Add the steps that measure the style of labels of data of one's own; returns the features of the pool's answers.
+
+    The probe says how well style alone tells them, in the pool and in the trusted pairs.
+    """
+    features = {name: _features_of(add, name, of) for name, of in (("open", pool), ("trusted", trusted))}
+    pairs = {"pairs/open": pool.pairs, "pairs/trusted": trusted.pairs}
+    probed = {f"features/{name}": step for name, step in features.items()}
+    add("open/style_probe", style.STYLE_PROBE, settings, {**pairs, **probed})
+    return features["open"]
+
+
+def _features_of(add: AddStep, name: str, of: Labelled) -> Step:
+    labelled = add(f"{name}/by_prompt", preferences.GROUP_PAIRS, NoSettings(), {"pairs": of.pairs})
+    return add(f"{name}/style", style.STYLE_OF_ROWS, NoSettings(), {"rows": of.rows, "pairs": labelled})
 
 
 def _known(settings: ReliabilitySettings, asked: Mapping[str, Step]) -> ReliabilitySettings:

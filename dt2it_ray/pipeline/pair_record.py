@@ -11,6 +11,7 @@ from dt2it_ray.store.manifest import Manifest
 
 ORIGINS = {
     "open/pairs": "noisy pool",
+    "trusted/pairs": "trusted set of one's own",
     "construct/pairs": "constructed from sampled answers",
     "t2i/pairs": "reformulated text-to-image preference",
 }

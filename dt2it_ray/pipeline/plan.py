@@ -7,6 +7,7 @@ from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.backbones import Backbone
 from dt2it_ray.pipeline.construct_plan import plan_construction, with_backbone
 from dt2it_ray.pipeline.measure_plan import labels_of, plan_measure_of_voters, plan_measures
+from dt2it_ray.pipeline.outside_plan import Pool, plan_outside
 from dt2it_ray.pipeline.planner import Planner, refuse_misplaced
 from dt2it_ray.pipeline.run_settings import RunSettings
 from dt2it_ray.stages import curate, evaluate, labels, rejudge, score, t2i, train, world
@@ -21,11 +22,10 @@ class Base:
 
     rows: Mapping[str, Step]
     """Prompts, and answers sampled for them, by the input names of a train step."""
-    constructed: Step
-    t2i: Step
-    pool_rows: Step
-    pool_features: Step
-    pool: Step
+    trusted: Mapping[str, Step]
+    """Pairs that are never curated, by the input names of a merge step."""
+    pool: Pool | None
+    """The noisy pairs; None where nothing is curated."""
     benchmarks: Step
 
 
@@ -54,6 +54,22 @@ def plan_iteration(settings: RunSettings, backbone: Backbone, iteration: int) ->
 
 
 def _plan_base(planner: Planner[RunSettings]) -> Base:
+    return _plan_world_base(planner) if planner.settings.outside is None else _plan_outside_base(planner)
+
+
+def _plan_outside_base(planner: Planner[RunSettings]) -> Base:
+    assert planner.settings.outside is not None
+    made = plan_outside(planner.add, planner.settings.outside, planner.settings.construction.style)
+    rows = {"rows/trusted": made.trusted.rows}
+    return Base(
+        rows=rows if made.pool is None else {**rows, "rows/open": made.pool.rows},
+        trusted={"pairs/trusted": made.trusted.pairs},
+        pool=made.pool,
+        benchmarks=made.benchmarks,
+    )
+
+
+def _plan_world_base(planner: Planner[RunSettings]) -> Base:
     settings = planner.settings
     made = world.plan_world(planner.add, settings.world)
     constructed = plan_construction(planner.add, settings.construction, planner.backbone, made.distill)
@@ -69,18 +85,18 @@ def _plan_base(planner: Planner[RunSettings]) -> Base:
             "rows/t2i": t2i_rows,
             "rows/open": made.open,
         },
-        constructed=constructed.pairs,
-        t2i=planner.add("t2i/pairs", labels.LABELS, NoSettings(), {"rows": t2i_rows}),
-        pool_rows=made.open,
-        pool_features=features.raw,
-        pool=pool.pairs,
+        trusted={
+            "pairs/construct": constructed.pairs,
+            "pairs/t2i": planner.add("t2i/pairs", labels.LABELS, NoSettings(), {"rows": t2i_rows}),
+        },
+        pool=Pool(pool.rows, pool.pairs, features.raw),
         benchmarks=made.benchmarks,
     )
 
 
 def _plan_start(planner: Planner[RunSettings], base: Base) -> Step:
-    if planner.settings.raw_baseline:
-        raw = _plan_merge(planner, f"{RAW}/pairs", base, {"pairs/open": base.pool})
+    if planner.settings.raw_baseline and base.pool:
+        raw = _plan_merge(planner, f"{RAW}/pairs", base, {"pairs/open": base.pool.pairs})
         _plan_model(planner, RAW, base, raw, seed=0)
     trusted = _plan_merge(planner, f"{iteration_name(0)}/pairs", base, {})
     return _plan_model(planner, iteration_name(0), base, trusted, seed=0)
@@ -88,24 +104,26 @@ def _plan_start(planner: Planner[RunSettings], base: Base) -> Step:
 
 def _plan_curation(planner: Planner[RunSettings], base: Base, before: Step, iteration: int) -> Step:
     """Vote and flip, train the consistency model, re-judge what it doubts, merge, retrain (METHOD of the paper)."""
-    settings, here = planner.settings.curate, iteration_name(iteration)
+    settings, here, pool = planner.settings.curate, iteration_name(iteration), base.pool
+    assert pool is not None
     voters = [before]
     for voter in range(1, settings.voters):
         voters.append(_plan_train(planner, f"{here}/voter-{voter}", base, before.inputs["pairs"], seed=voter))
     scores = {
-        f"scores/voter-{voter}": _plan_score(planner, f"{here}/score-voter-{voter}", base.pool_rows, model)
+        f"scores/voter-{voter}": _plan_score(planner, f"{here}/score-voter-{voter}", pool.rows, model)
         for voter, model in enumerate(voters)
     }
-    flips = planner.add(f"{here}/flips", curate.FLIP, settings.flip, {"pairs": base.pool, **scores})
+    flips = planner.add(f"{here}/flips", curate.FLIP, settings.flip, {"pairs": pool.pairs, **scores})
     voted = planner.add(f"{here}/voted", curate.TAKE_VOTED, NoSettings(), {"flips": flips})
     step_1 = _plan_merge(planner, f"{here}/consistency/pairs", base, {"pairs/open": voted})
     checker = _plan_train(planner, f"{here}/consistency", base, step_1, seed=0)
-    check = _plan_score(planner, f"{here}/score-consistency", base.pool_rows, checker)
+    check = _plan_score(planner, f"{here}/score-consistency", pool.rows, checker)
     doubted = planner.add(f"{here}/doubted", curate.SELECT_DOUBTED, NoSettings(), {"flips": flips, "scores": check})
-    put = {"rows": base.pool_rows, "doubted": doubted}
+    put = {"rows": pool.rows, "doubted": doubted}
     votes = _plan_votes(planner, here, put)
-    measured = {**put, "answers": base.pool_features}
-    plan_measure_of_voters(planner.add, planner.settings.construction.reliability, here, votes, measured)
+    measured = {**put, "answers": pool.features}
+    if votes:
+        plan_measure_of_voters(planner.add, planner.settings.construction.reliability, here, votes, measured)
     decisions = planner.add(
         f"{here}/decisions", curate.DECIDE, _required_votes(settings), {"flips": flips, "scores": check, **votes}
     )
@@ -132,14 +150,16 @@ def _required_votes(settings: curate.CurateSettings) -> curate.DecideSettings:
     judges = len(settings.rejudge.judges)
     most = 2 * judges
     required = settings.decide.required_votes or most
+    if not judges:
+        # Nobody settles what the checking model doubts, so that it is dropped.
+        return settings.decide.model_copy(update={"required_votes": 1})
     if required > most:
         raise ConfigError(f"curate.decide.required_votes={required}: {judges} judges give {most} votes")
     return settings.decide.model_copy(update={"required_votes": required})
 
 
 def _plan_merge(planner: Planner[RunSettings], name: str, base: Base, noisy: Mapping[str, Step]) -> Step:
-    inputs = {"pairs/construct": base.constructed, "pairs/t2i": base.t2i, **noisy}
-    return planner.add(name, curate.MERGE, NoSettings(), inputs)
+    return planner.add(name, curate.MERGE, NoSettings(), {**base.trusted, **noisy})
 
 
 def _plan_train(planner: Planner[RunSettings], model: str, base: Base, pairs: Step, seed: int) -> Step:

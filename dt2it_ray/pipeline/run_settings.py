@@ -2,10 +2,11 @@
 
 import os
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dt2it_ray.models.model_settings import ScoreSettings
 from dt2it_ray.models.train_settings import TrainSettings
+from dt2it_ray.pipeline.outside_settings import OutsideSettings
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.construct import ConstructSettings
 from dt2it_ray.stages.curate import CurateSettings
@@ -57,6 +58,8 @@ class RunSettings(PlacedSettings):
     """The checkpoint that answers prompts and that reward models start from: `tiny` (shipped) or a folder."""
     world: WorldSettings = WorldSettings()
     """The embedded world that stands in for outside data."""
+    outside: OutsideSettings | None = None
+    """Data of one's own in place of the embedded world (docs/outside_data.md)."""
     construction: ConstructSettings = ConstructSettings()
     """How debiased pairs are made."""
     t2i: SideSettings = SideSettings()
@@ -69,3 +72,11 @@ class RunSettings(PlacedSettings):
     """How noisy pairs are voted on, flipped, re-judged and merged."""
     evaluate: EvaluateSettings = EvaluateSettings()
     """How benchmark figures are computed."""
+
+    @model_validator(mode="after")
+    def _has_one_kind_of_data(self) -> "RunSettings":
+        if self.outside and self.world != WorldSettings():
+            raise ValueError("world does nothing beside outside, which takes its place; leave one of them out")
+        if self.outside and not self.outside.pool and self.iterations:
+            raise ValueError("outside.pool is empty: there is nothing to curate; set iterations=0 or name a pool")
+        return self

@@ -18,6 +18,7 @@ CLOCK_TICK_S = 0.001
 
 JUDGED = "judges"
 """Stands for the steps of all panels."""
+PLANTED = "open/planted"
 SIMULATED = {
     "open/pairs": (
         "open data sets",
@@ -33,6 +34,10 @@ SIMULATED = {
         "text-to-image preferences",
         "The text-to-image preferences are rendered scenes too: no image generator, no person was asked.",
     ),
+    PLANTED: (
+        "label flips",
+        "Part of the labels of the noisy pool were turned round on purpose, so that repairs can be counted.",
+    ),
     JUDGED: (
         "judges",
         "Judges without an engine are simulated annotators: they read the planted scene instead of the image, with a "
@@ -47,7 +52,7 @@ SIMULATED = {
 """What stands in for the real thing, by a step of each part: its name, and a sentence about it."""
 SMALL = (
     "Not simulated, but small: reward models are trained from{and_sampled} a Qwen3-VL of a few million parameters that "
-    "learnt from such scenes."
+    "learnt from rendered scenes."
 )
 
 
@@ -147,8 +152,10 @@ def _decisions(run: Folder, decisions: Manifest) -> dict[str, dict[str, int]]:
 
 
 def _is_simulated(step: str, settings: RunSettings, manifests: Mapping[str, Manifest]) -> bool:
-    """Whether the run has this part of `SIMULATED`."""
-    return _has_simulated_judge(settings, manifests) if step == JUDGED else step in manifests
+    """Whether the run has this part of `SIMULATED`; of data of one's own, only flips planted in it can be."""
+    if step == JUDGED:
+        return _has_simulated_judge(settings, manifests)
+    return step in manifests and (settings.outside is None or step == PLANTED)
 
 
 def _has_simulated_judge(settings: RunSettings, manifests: Mapping[str, Manifest]) -> bool:

@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dt2it_ray.data.attributes import ATTRIBUTES, QUALITY
+from dt2it_ray.data.granular import CHOICES, GRADED, RATINGS
 from dt2it_ray.data.ids import ID_LENGTH, content_id, pair_id
-from dt2it_ray.data.schema import CHOICES, GRADED, PAIRS, RATINGS
+from dt2it_ray.data.schema import PAIRS
 from dt2it_ray.errors import StageFailed
 
 GAP_DECIMALS = 6

@@ -72,7 +72,8 @@ def settle(tables: Mapping[str, pa.Table], settings: DecideSettings) -> Outcome:
     The plan has filled in `required_votes`.
     """
     assert settings.required_votes is not None
-    votes = pa.concat_tables([tables[name] for name in sorted(tables) if name.startswith("votes/")])
+    cast = [tables[name] for name in sorted(tables) if name.startswith("votes/")]
+    votes = pa.concat_tables([CAST.empty_table(), *cast])
     decisions = decide(tables["flips"], tables["scores"], votes, settings.required_votes)
     planted = {"recall": planted_recall(decisions), "precision": planted_precision(decisions)}
     return Outcome(
@@ -95,6 +96,7 @@ def _counts(column: pa.ChunkedArray) -> dict[str, int]:
     return {entry["values"]: entry["counts"] for entry in pc.value_counts(column).to_pylist()}
 
 
+CAST = pa.schema([VOTES.field(name) for name in VOTES.names if name != "evidence"])
 NARROW_SCORES = pa.schema([SCORES.field("answer_id"), SCORES.field("score")])
 FLIP = GatherStage(
     name="flips", version=2, reads={"pairs": PAIRS, "scores/*": NARROW_SCORES}, writes=VOTED, decide=flip
@@ -109,7 +111,7 @@ DECIDE = GatherStage(
     reads={
         "flips": VOTED,
         "scores": NARROW_SCORES,
-        "votes/*": pa.schema([VOTES.field(name) for name in VOTES.names if name != "evidence"]),
+        "votes/*": CAST,
     },
     writes=DECISIONS,
     decide=settle,

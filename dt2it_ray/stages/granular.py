@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import pyarrow as pa
 from pydantic import Field
 
-from dt2it_ray.data.schema import CHOICES, PAIRS, PROMPTS, RATINGS
+from dt2it_ray.data.granular import CHOICES, RATINGS
+from dt2it_ray.data.schema import PAIRS, PROMPTS
 from dt2it_ray.rules.granular import choose_answers, flat_ratings, pairs_of
 from dt2it_ray.rules.rating_figures import rater_figures
 from dt2it_ray.settings import Settings

@@ -6,9 +6,9 @@ import pyarrow as pa
 from pydantic import AfterValidator, Field
 
 from dt2it_ray.data.dropped import Dropped, dropped_table
+from dt2it_ray.data.granular import RATINGS
 from dt2it_ray.data.rating_form import RATING
 from dt2it_ray.data.scenes.rater import rate
-from dt2it_ray.data.schema import RATINGS
 from dt2it_ray.models.judging.chat_judge import ChatJudge
 from dt2it_ray.models.protocols import Judge
 from dt2it_ray.models.simulated_judge import SimulatedJudge

@@ -1,9 +1,10 @@
 """How doubted pairs are put to a judge again: it sees both orders, and each reply is one vote."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
+from pydantic import AfterValidator
 
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.ids import content_id
@@ -14,16 +15,19 @@ from dt2it_ray.rules.votes import Verdict, compare_shown
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.ask import Asked, ask, asking_figures, request_for
 from dt2it_ray.stages.engine_fn import EngineFn
-from dt2it_ray.stages.judges import JudgeSettings, Panel, open_judge, rubric_parser
+from dt2it_ray.stages.judges import JudgeSettings, open_judge, rubric_parser, with_own_names
 from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Workplace
 
 
 class RejudgeSettings(Settings):
     """Who judges the doubted pairs."""
 
-    judges: Panel = (JudgeSettings(name="rejudge-0"), JudgeSettings(name="rejudge-1"))
+    judges: Annotated[tuple[JudgeSettings, ...], AfterValidator(with_own_names)] = (
+        JudgeSettings(name="rejudge-0"),
+        JudgeSettings(name="rejudge-1"),
+    )
     """J judges (arXiv 2604.19544), simulated annotators unless they have an engine. Each has a step of its own and sees
-    every pair in both orders."""
+    every pair in both orders. None: doubted pairs are dropped."""
 
 
 def build_rejudging(settings: JudgeSettings, place: Workplace) -> BatchFn:

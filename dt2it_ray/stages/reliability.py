@@ -9,7 +9,8 @@ from pydantic import Field
 
 from dt2it_ray.data.attributes import ATTRIBUTES
 from dt2it_ray.data.figures import RELIABILITY, STYLE_FEATURES
-from dt2it_ray.data.schema import DOUBTED, JUDGEMENTS, PROMPTS, RATINGS, VOTES
+from dt2it_ray.data.granular import RATINGS
+from dt2it_ray.data.schema import DOUBTED, JUDGEMENTS, PROMPTS, VOTES
 from dt2it_ray.rules.granular_judgements import judgements_of
 from dt2it_ray.rules.raters import judged
 from dt2it_ray.rules.reliability import measure_reliability

@@ -8,7 +8,8 @@ import pyarrow as pa
 from pydantic import Field
 
 from dt2it_ray.data.attributes import MAX_RATING, MIN_RATING, QUALITY, attribute_text
-from dt2it_ray.data.schema import CANDIDATES, CHOICES, PROMPTS, TEACHINGS
+from dt2it_ray.data.granular import CHOICES, TEACHINGS
+from dt2it_ray.data.schema import CANDIDATES, PROMPTS
 from dt2it_ray.rules.granular_sets import RatedPrompt, TrainingSet, derive_examples, is_sampled
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Workplace

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dt2it_ray.data.schema import CHOICES, PAIRS, RATINGS
+from dt2it_ray.data.granular import CHOICES, RATINGS
+from dt2it_ray.data.schema import PAIRS
 from dt2it_ray.errors import StageFailed
 from dt2it_ray.rules.granular import choose_answers, flat_ratings, pairs_of
 from tests.rules.tables import shuffled

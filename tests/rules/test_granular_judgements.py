@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from dt2it_ray.data.schema import RATINGS
+from dt2it_ray.data.granular import RATINGS
 from dt2it_ray.rules.granular_judgements import judgements_of
 from dt2it_ray.rules.intervals import Resampling
 from dt2it_ray.rules.raters import Judged, judged

@@ -1,0 +1,1 @@
+"""Which public data sets of others show how outside data is used, each by the file that writes its rows."""
