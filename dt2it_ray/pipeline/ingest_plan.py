@@ -1,9 +1,11 @@
 """Which steps make preferences of the files of an outside data set, and prompts of those."""
 
+import hashlib
 from pathlib import PurePosixPath
 
 from dt2it_ray.data.formats.pair_benchmarks import benchmark_format
 from dt2it_ray.data.formats.sources import find_source
+from dt2it_ray.errors import ConfigError
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.ingest import LOAD_OUTSIDE, OutsideRows, find_format
 from dt2it_ray.stages.ingest_images import OPEN_INGESTED, OpenSettings
@@ -20,6 +22,7 @@ from dt2it_ray.stages.stage import NoSettings, Step
 from dt2it_ray.stages.world import AddStep
 from dt2it_ray.store.files import Folder
 
+BLOCK_BYTES = 1 << 20
 LAST = "ingested"
 """The step whose rows are the data set."""
 
@@ -57,7 +60,8 @@ def plan_ingest(add: AddStep, files: OutsideFiles, settings: IngestSettings, wor
     rows = add(f"{under}load", LOAD_OUTSIDE, read, {})
     if settings.images != "ignore":
         root = files.image_root or source.folder.path("")
-        opening = OpenSettings(root=root, embed=settings.images == "embed", limits=settings.image_limits)
+        embed = settings.images == "embed"
+        opening = OpenSettings(root=root, embed=embed, limits=settings.image_limits, frames=settings.frames)
         rows = add(f"{under}images", OPEN_INGESTED, opening, {"rows": rows})
     compared = {"rows": rows}
     for name, folder in sorted(settings.decontaminate.benchmarks.items()):
@@ -68,6 +72,20 @@ def plan_ingest(add: AddStep, files: OutsideFiles, settings: IngestSettings, wor
     repeats = RepeatSettings(duplicates=settings.duplicates, decontaminate=without)
     refused = add(f"{under}repeats", REFUSE_REPEATS, repeats, compared)
     return add(f"{under}{LAST}", KEEP_ROWS, NoSettings(), {"rows": rows, "repeats": refused})
+
+
+def _content(folder: str) -> str:
+    """A name of all files of a benchmark and what is in them."""
+    opened, digest = Folder(folder), hashlib.sha256()
+    names = opened.names(recursive=True)
+    if not names:
+        raise ConfigError(f"decontaminate.benchmarks: there are no files in {opened.path('')}")
+    for name in names:
+        digest.update(f"{name}\n".encode())
+        with opened.stream(name) as stream:
+            while block := stream.read(BLOCK_BYTES):
+                digest.update(block)
+    return digest.hexdigest()
 
 
 def name_of(address: str) -> str:

@@ -1,6 +1,8 @@
 """How the files of an outside data set become checked preferences, many blocks of them at a time."""
 
+import difflib
 import functools
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,13 +10,14 @@ from pydantic import Field
 
 from dt2it_ray.data.dropped import dropped_table
 from dt2it_ray.data.formats.block_pool import map_blocks
+from dt2it_ray.data.formats.containers.archive import MEMBER
 from dt2it_ray.data.formats.fields import RowRefused
 from dt2it_ray.data.formats.preference import PreferenceFormat
 from dt2it_ray.data.formats.preferences.mapping import ColumnMapping, mapped
 from dt2it_ray.data.formats.preferences.registry import PREFERENCE_FORMATS
 from dt2it_ray.data.formats.read_batch import Record, refused_row
 from dt2it_ray.data.formats.records import Block, records_of
-from dt2it_ray.data.formats.sources import find_source
+from dt2it_ray.data.formats.sources import Source, find_source
 from dt2it_ray.data.ingested import KEYED
 from dt2it_ray.data.schema import DropReason
 from dt2it_ray.errors import ConfigError, StageFailed
@@ -23,6 +26,9 @@ from dt2it_ray.stages.ingest_rows import Keying, keyed_row, keyed_table, place_o
 from dt2it_ray.stages.ingest_settings import RowLimits, SignatureSettings
 from dt2it_ray.stages.stage import LoadStage, Outcome
 from dt2it_ray.store.files import Folder
+
+SMALL_BYTES = 16 << 20
+"""Of a data set that is parsed sooner than processes for it have started."""
 
 
 class OutsideRows(Settings):
@@ -48,7 +54,17 @@ def load_outside(folders: Mapping[str, Folder], settings: OutsideRows) -> Iterat
         InputError: a file cannot be read.
     """
     source = find_source(settings.address, Folder)
-    yield from map_blocks(functools.partial(read_block, settings=settings), source, settings.workers)
+    workers = settings.workers if _bytes_of(source) > SMALL_BYTES else 0
+    yield from map_blocks(functools.partial(read_block, settings=settings), source, workers)
+
+
+def _bytes_of(source: Source) -> int:
+    """The size of all files, archives whole."""
+    total = 0
+    for name in dict.fromkeys(name.partition(MEMBER)[0] for name in source.names):
+        with source.folder.stream(name) as stream:
+            total += stream.seek(0, os.SEEK_END)
+    return total
 
 
 def read_block(block: Block, settings: OutsideRows) -> Outcome:
@@ -85,9 +101,9 @@ def find_format(name: str, mapping: ColumnMapping | None) -> PreferenceFormat:
     if mapping is not None:
         return mapped(mapping)
     if name not in PREFERENCE_FORMATS:
-        raise ConfigError(
-            f"format={name}: known formats are {', '.join(PREFERENCE_FORMATS)}, or a `mapping` of columns"
-        )
+        near = difflib.get_close_matches(name, PREFERENCE_FORMATS, n=1, cutoff=0.0)[0]
+        known = ", ".join(sorted(PREFERENCE_FORMATS))
+        raise ConfigError(f"format={name}: did you mean {near}? Known are {known}; or `mapping`, with its settings")
     return PREFERENCE_FORMATS[name]
 
 

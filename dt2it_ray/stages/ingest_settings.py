@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from dt2it_ray.data.formats.preferences.mapping import ColumnMapping
+from dt2it_ray.data.formats.videos import FrameSampling
 from dt2it_ray.data.images import MAX_PIXELS
 from dt2it_ray.rules.alike import Nearness
 from dt2it_ray.rules.contamination import Match
@@ -31,6 +32,19 @@ class ImageLimits(Settings):
     """Of one image as it is stored: what the large providers accept, too."""
     max_pixels: int = Field(default=MAX_PIXELS, ge=1, le=MAX_PIXELS)
     """Of one image."""
+
+
+class FrameSettings(Settings):
+    """Which frames stand for a video, in rows that name one."""
+
+    count: int = Field(default=8, ge=1, le=256)
+    """Most frames. Without `fps`: so many, from the middles of equal parts."""
+    fps: float | None = Field(default=None, gt=0)
+    """Frames of each second; if they are more than `count`, evenly chosen ones of them."""
+
+    def sampling(self) -> FrameSampling:
+        """The same for the reader."""
+        return FrameSampling(self.count, self.fps)
 
 
 class NearSettings(Settings):
@@ -99,6 +113,7 @@ class IngestSettings(Settings):
     """`embed`: open, check and store images with each row; `reference`: open and check them, and keep their paths;
     `ignore`: do not open them, so that those missing or broken are not noticed and are the same if their names are."""
     image_limits: ImageLimits = ImageLimits()
+    frames: FrameSettings = FrameSettings()
     limits: RowLimits = RowLimits()
     duplicates: DuplicateSettings = DuplicateSettings()
     decontaminate: DecontaminationSettings = DecontaminationSettings()
