@@ -5,10 +5,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from dt2it_ray.data.formats.containers.block import Block
-from dt2it_ray.data.formats.containers.compressed import opened, plain_name
+from dt2it_ray.data.formats.containers.compressed import Pieces, opened, plain_name
 from dt2it_ray.data.formats.containers.delimited import DELIMITERS, cut_delimited, parse_delimited
 from dt2it_ray.data.formats.containers.json_list import Chunk, cut_list
-from dt2it_ray.data.formats.containers.lines import Numbered, cut_lines, parse_lines, parsed
+from dt2it_ray.data.formats.containers.lines import Numbered, are_lines, cut_lines, parse_lines, parsed
 from dt2it_ray.data.formats.containers.samples import cut_samples, parse_samples
 from dt2it_ray.data.formats.containers.tables import cut_arrow, cut_parquet, parse_arrow, parse_parquet
 from dt2it_ray.data.formats.files import Files
@@ -42,8 +42,7 @@ def read_blocks(folder: Files, name: str) -> Iterator[Block]:
     if kind is None:
         raise InputError(f"{folder.path(name)}: files of rows end in one of {', '.join(KINDS)}, or in .gz or .zst too")
     try:
-        for first, content in _cut(folder, name, kind):
-            yield Block(name, kind, first, content)
+        yield from _cut(folder, name, kind)
     except OSError as error:
         raise InputError(f"cannot read {folder.path(name)}: {str(error).splitlines()[0]}") from None
 
@@ -65,19 +64,30 @@ def read_records(folder: Files, name: str) -> Iterator[Record]:
         yield from records_of(block)
 
 
-def _cut(folder: Files, name: str, kind: str) -> Iterator[tuple[int, Any]]:
+def _cut(folder: Files, name: str, kind: str) -> Iterator[Block]:
     where = folder.path(name)
     if kind == ".parquet":
-        yield from cut_parquet(folder, name)
+        yield from _blocks(name, kind, cut_parquet(folder, name))
     elif kind in (".arrow", ".tar"):
         with folder.stream(name) as stream:
-            yield from cut_arrow(stream, where) if kind == ".arrow" else cut_samples(stream, where)
+            yield from _blocks(name, kind, cut_arrow(stream, where) if kind == ".arrow" else cut_samples(stream, where))
     else:
         with opened(folder, name) as pieces:
-            if kind in DELIMITERS:
-                yield from cut_delimited(pieces, where, DELIMITERS[kind])
-            else:
-                yield from cut_lines(pieces, where) if kind in LINES else cut_list(pieces, where)
+            yield from _cut_text(pieces, where, name, kind)
+
+
+def _cut_text(pieces: Pieces, where: str, name: str, kind: str) -> Iterator[Block]:
+    if kind in DELIMITERS:
+        return _blocks(name, kind, cut_delimited(pieces, where, DELIMITERS[kind]))
+    # Many a file of lines is called .json.
+    if kind in LINES or are_lines(pieces.ahead()):
+        return _blocks(name, LINES[0], cut_lines(pieces, where))
+    return _blocks(name, kind, cut_list(pieces, where))
+
+
+def _blocks(name: str, kind: str, parts: Iterator[tuple[int, Any]]) -> Iterator[Block]:
+    for first, content in parts:
+        yield Block(name, kind, first, content)
 
 
 def _parse_list(elements: Chunk, first: int) -> Iterator[Numbered]:

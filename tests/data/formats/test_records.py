@@ -89,6 +89,14 @@ def test_records_of_lines_are_numbered_by_line_and_a_byte_order_mark_is_no_text(
     assert read == [(1, {"a": 1}), (3, {"a": 2})]
 
 
+@pytest.mark.parametrize("name", ["rows.json", "rows.json.gz"])
+def test_lines_in_a_file_that_is_called_json_are_lines(tmp_path: Path, name: str) -> None:
+    content = b'\xef\xbb\xbf{"a": 1}\n\n{"a": 2}\noops\n'
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    read = [(record.number, record.fields) for record in read_records(Folder(str(tmp_path)), name)]
+    assert read == [(1, {"a": 1}), (3, {"a": 2}), (4, "oops\n")]
+
+
 def test_a_line_nested_too_deep_stays_a_record(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text("[" * 100_000 + "\n", encoding="utf-8")
     assert len(fields_of(tmp_path, "rows.jsonl")) == 1
@@ -103,6 +111,7 @@ def test_a_line_nested_too_deep_stays_a_record(tmp_path: Path) -> None:
         ("rows.json", b'[{"a": 1}, {"b": [1]', "behind record 1"),
         ("rows.json", b"", "no JSON list"),
         ("rows.json", b'{"a": 1}', "no JSON list"),
+        ("rows.json", b'{\n"a": {\n"b": 1}}', "no JSON list"),
         ("rows.parquet", b"PAR1 cut off", "rows.parquet"),
         ("rows.arrow", b"ARROW1 cut off", "rows.arrow"),
         ("rows.csv", b"", "no header"),

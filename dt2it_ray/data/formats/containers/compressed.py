@@ -36,12 +36,19 @@ class Pieces:
         else:
             self._read = pa.CompressedInputStream(_native(stream), codec).read if codec else stream.read
         self._most = ZSTD_BYTES if codec == "zstd" else BLOCK_BYTES
+        self._ahead = b""
         self.trouble: str | None = None
+
+    def ahead(self) -> bytes:
+        """The bytes that come next, which still do."""
+        self._ahead = self._ahead or self.more()
+        return self._ahead
 
     def more(self, size: int = BLOCK_BYTES) -> bytes:
         """The next `size` bytes, fewer where the file ends; empty at the end."""
-        got: list[bytes] = []
-        left = size
+        got = [self._ahead[:size]] if self._ahead else []
+        self._ahead = self._ahead[size:]
+        left = size - sum(map(len, got))
         while left > 0 and self.trouble is None:
             try:
                 piece = self._read(min(left, self._most))

@@ -15,6 +15,12 @@ from dt2it_ray.errors import InputError
 Numbered = tuple[int, Any]
 
 
+def are_lines(start: bytes) -> bool:
+    """Whether a file begins with an object on a line of its own and one more behind it."""
+    first, _, rest = start.removeprefix(codecs.BOM_UTF8).lstrip().partition(b"\n")
+    return rest.lstrip().startswith(b"{") and isinstance(parsed(first), dict)
+
+
 def cut_lines(pieces: Pieces, where: str) -> Iterator[tuple[int, bytes]]:
     """Whole lines with the number of the first of them; the last one may lack its end.
 
