@@ -1,9 +1,12 @@
 """The declarative mapping: rows of any layout become preferences by their columns, and typos are named."""
 
+import json
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from dt2it_ray.data.formats.preference import Preference, PreferenceFormat, Turn
 from dt2it_ray.data.formats.preferences.mapping import ColumnMapping, mapped
@@ -181,3 +184,26 @@ def test_a_mapped_format_can_go_to_another_process() -> None:
 def test_a_column_that_is_no_path_is_refused_at_once() -> None:
     with pytest.raises(ConfigError, match="is no column"):
         by(**PAIR | {"question": "a[x]"})
+
+
+def test_the_mapping_that_the_docs_show_reads_a_row() -> None:
+    shown = (
+        (Path(__file__).parents[4] / "docs/formats.md")
+        .read_text(encoding="utf-8")
+        .partition("```yaml\n")[2]
+        .partition("```")[0]
+    )
+    row = {
+        "id": 4,
+        "prompt": "What is it?",
+        "img": "a.png",
+        "response_a": "A cat.",
+        "response_b": "A dog.",
+        "model_a": "x",
+        "model_b": "y",
+        "meta": json.dumps({"winner": "model_b"}),
+        "tags": [{"name": "animal"}],
+    }
+    found = only(row, **yaml.safe_load(shown)["mapping"])
+    assert texts(found) == ("What is it?", "A dog.", "A cat.")
+    assert (found.images, found.chosen_origin, found.category, found.item) == (named("a.png"), "y", "animal", "4")
