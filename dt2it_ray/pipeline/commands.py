@@ -82,6 +82,51 @@ def t2i(context: typer.Context) -> None:
 
 
 @app.command()
+def ingest(
+    input: Annotated[str, typer.Option("--input", help="Rows: a file, a pattern of names, a folder or an archive.")],
+    output: Annotated[str, typer.Option("--output", help="Folder of the data set to make.")],
+    format: Annotated[str, typer.Option("--format", help="Format of the rows, see docs/formats.md.")] = "",
+    image_root: Annotated[str, typer.Option(help="Folder or archive of images named by path; else the input's.")] = "",
+    images: Annotated[str, typer.Option(help="embed (default), reference or ignore.")] = "",
+    config: Annotated[str, typer.Option("--config", help="YAML file, e.g. jobs/configs/ingest.yaml.")] = "",
+    overrides: Overrides = None,
+) -> None:
+    """Read an outside data set, check every row, and drop what repeats or stands in a benchmark."""
+    from dt2it_ray.pipeline.ingest_run import run_ingest_command
+
+    named = {"files.input": input, "files.image_root": image_root, "output": output}
+    named |= {"ingest.format": format, "ingest.images": images}
+    for line in run_ingest_command(named, config or None, overrides or ()):
+        typer.echo(line)
+
+
+@app.command()
+def export(
+    input: Annotated[str, typer.Option("--input", help="Folder that `ingest` wrote, or the run of `construct`.")],
+    output: Annotated[str, typer.Option("--output", help="File of pairs: .json, .jsonl or .parquet.")],
+    to: Annotated[str, typer.Option("--to", help="llama_factory, trl, ms_swift, flat, ...: docs/formats.md.")] = "",
+) -> None:
+    """Write the preferences of a folder in a format that trainers read; images are written once, beside the file."""
+    from dt2it_ray.pipeline.export_run import export_preferences
+
+    typer.echo(export_preferences(input, output, to or "llama_factory"))
+
+
+@app.command()
+def inspect(
+    input: Annotated[str, typer.Argument(metavar="INPUT", help="Folder that `ingest` wrote, a run, or outside rows.")],
+    format: Annotated[str, typer.Option("--format", help="Format of outside rows.")] = "",
+    image_root: Annotated[str, typer.Option(help="Folder or archive of images named by path; else the input's.")] = "",
+    page: Annotated[str, typer.Option(help="HTML file to write; default: INPUT/inspect.html of a folder.")] = "",
+) -> None:
+    """Show what preferences are there: counts, lengths, strengths, and pairs with their images as a page."""
+    from dt2it_ray.pipeline.inspect_run import inspect_preferences
+
+    for line in inspect_preferences(input, format, image_root, page):
+        typer.echo(line)
+
+
+@app.command()
 def evaluate(
     benchmark: Annotated[str, typer.Option(help="vl_rewardbench, multimodal_rewardbench, mm_rlhf_rewardbench.")] = "",
     rows: Annotated[str, typer.Option(help="File of the benchmark's rows, or the folder as released.")] = "",

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import Field
@@ -10,10 +10,11 @@ from pydantic import Field
 from dt2it_ray.errors import ConfigError, InputError
 from dt2it_ray.models.backbones import find_backbone
 from dt2it_ray.pipeline.drive import LOCK_FILE, Made, as_json, drive, plan_id_of, read_json
-from dt2it_ray.pipeline.ingest_plan import LAST, OutsideFiles, plan_ingest
+from dt2it_ray.pipeline.ingest_plan import LAST, OutsideFiles, name_of, plan_ingest
 from dt2it_ray.pipeline.planner import Planner, refuse_misplaced
 from dt2it_ray.pipeline.run_record import SUMMARY_FILE
 from dt2it_ray.pipeline.run_settings import PlacedSettings, placement_keys
+from dt2it_ray.settings import load_settings
 from dt2it_ray.stages.ingest_settings import IngestSettings
 from dt2it_ray.stages.stage import Placement, Step
 from dt2it_ray.store.files import Folder
@@ -57,6 +58,21 @@ def plan_ingest_run(settings: IngestRunSettings) -> tuple[Step, ...]:
     return tuple(planner.steps)
 
 
+def run_ingest_command(named: Mapping[str, str], config: str | None, overrides: Iterable[str]) -> Iterator[str]:
+    """Ingest as typed, and tell what came of it. Raises what `run_ingest` does."""
+    given = [f"{key}={json.dumps(value)}" for key, value in named.items() if value]
+    settings = load_settings(IngestRunSettings, config, [*given, *overrides])
+    summary = run_ingest(settings)
+    yield f"{summary['rows']:,} of {summary['rows_read']:,} rows in {settings.output}"
+    for reason, rows in summary["dropped"].items():
+        yield f"{rows:,} dropped: {reason}"
+    for name, rows in summary["in_benchmarks"].items():
+        told = summary["benchmarks"][name]
+        missing = f"; images of {told['images_missing']:,} rows are missing" if told.get("images_missing") else ""
+        yield f"{rows:,} in {name}, of {told['rows']:,} rows{missing}"
+    yield f"Refused rows: {os.path.join(settings.output, DROPPED_FILE)}; figures: summary.json beside it"
+
+
 def run_ingest(settings: IngestRunSettings) -> dict[str, Any]:
     """Do what is not done yet, and return what it came to, which is also in the folder's summary.json.
 
@@ -89,7 +105,7 @@ def _do(steps: tuple[Step, ...], run: Folder, settings: IngestRunSettings) -> di
     repeats = made["repeats"].metrics
     summary = {
         "plan": plan_id_of(steps),
-        "source": settings.files.source,
+        "source": settings.files.source or name_of(settings.files.input),
         "format": settings.ingest.format,
         "rows_read": made[LAST].counts.rows_out + sum(dropped.values()),
         "rows": made[LAST].counts.rows_out,

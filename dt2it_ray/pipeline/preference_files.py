@@ -43,7 +43,7 @@ class Written:
 
 
 def write_preferences(run: Folder, made: Manifest, output: str, to: str) -> Written:
-    """Write all preferences of a finished step as one file.
+    """Write all preferences (PREFERENCES or INGESTED) of a finished step as one file.
 
     Parquet keeps the columns of PREFERENCES; `.json` is a list and `.jsonl` one row per line of the format `to`. Images
     that have no file of their own are written to a folder beside the output.
@@ -59,7 +59,7 @@ def write_preferences(run: Folder, made: Manifest, output: str, to: str) -> Writ
     names, written = ImageNames(folder, f"{path.stem}_images"), Written()
     preferences = (row for table in tables for row in table.to_pylist())
     rows = _rows_held(preferences, names, to, written)
-    written.rows = _write_json(rows, folder, path.name, as_list=path.suffix == ".json")
+    written.rows = write_json(rows, folder, path.name, as_list=path.suffix == ".json")
     return written
 
 
@@ -93,7 +93,7 @@ def write_dropped(
         for row in manifest.data(run).read_table(file.name).to_pylist()
     )
     rows = itertools.chain(refused, more)
-    return _write_json(rows, Folder(str(path.parent)), dropped_name(path.name), as_list=False)
+    return write_json(rows, Folder(str(path.parent)), dropped_name(path.name), as_list=False)
 
 
 def dropped_name(output: str) -> str:
@@ -105,12 +105,13 @@ def _write_parquet(tables: Iterator[pa.Table], folder: Folder, name: str) -> int
     written = 0
     with folder.replacing(name) as stream, pq.ParquetWriter(stream, PREFERENCES, compression="zstd") as writer:
         for table in tables:
-            writer.write_table(table)
+            writer.write_table(table.select(PREFERENCES.names))
             written += table.num_rows
     return written
 
 
-def _write_json(rows: Iterator[Mapping[str, Any]], folder: Folder, name: str, as_list: bool) -> int:
+def write_json(rows: Iterator[Mapping[str, Any]], folder: Folder, name: str, as_list: bool) -> int:
+    """Write rows as a list of JSON, or one a line; returns how many."""
     before, between, after = ("[\n", ",\n", "\n]\n") if as_list else ("", "\n", "\n")
     written = 0
     with folder.replacing(name) as stream:

@@ -17,7 +17,7 @@ def history_of(turns: Sequence[Turn]) -> list[dict[str, Any]] | None:
 
 
 def preference_of(row: Mapping[str, Any]) -> Preference:
-    """What a row of PREFERENCES says."""
+    """What a row of PREFERENCES or INGESTED says."""
     return Preference(
         question=row["question"],
         chosen=row["chosen"],
@@ -25,6 +25,9 @@ def preference_of(row: Mapping[str, Any]) -> Preference:
         images=tuple(row["images"]),
         history=turns_of(row["history"]),
         strength=row["strength"],
+        reference=row.get("reference"),
+        category=row.get("category"),
+        item=row.get("item"),
         chosen_origin=row["chosen_origin"],
         rejected_origin=row["rejected_origin"],
         source=row["source"],

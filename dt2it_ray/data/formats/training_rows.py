@@ -61,19 +61,20 @@ ANSWERED_ROWS: dict[str, Callable[[str, Sequence[Turn], Sequence[str], str], dic
 
 
 class ImageNames:
-    """Gives every image a name: its path, or that of a file by its content, which is written when first met."""
+    """Gives every image a name: that of a file by its content, which is written when first met, or, of an image without
+    bytes, its path."""
 
     def __init__(self, output: Output, folder: str) -> None:
         self._output, self._folder = output, folder
         self._written: set[str] = set()
 
     def name_of(self, image: Mapping[str, Any]) -> str:
-        """The path of an IMAGE as rows shall name it, relative to the output where it has none of its own.
+        """The path of an IMAGE as rows shall name it, relative to the output if it is written there.
 
         Raises:
             InputError: the bytes are no image.
         """
-        if image["path"]:
+        if not image["bytes"]:
             return image["path"]
         name = f"{self._folder}/{content_id(image['bytes'])}.{extension_of(image['bytes'], 'a row to be written')}"
         if name not in self._written:
