@@ -11,6 +11,7 @@ import numpy as np
 from dt2it_ray.data.formats.benchmark import BenchmarkPair
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.model_settings import ScoreSettings
+from dt2it_ray.pipeline.evaluate_judge import from_judge
 from dt2it_ray.pipeline.evaluate_models import ModelRewards, from_predictions, with_own_names
 from dt2it_ray.pipeline.evaluate_rows import LoadedBenchmark, load_benchmark
 from dt2it_ray.pipeline.evaluate_score import EvaluatePlace, from_model
@@ -19,6 +20,7 @@ from dt2it_ray.rules.benchmarks import WITH_ACC_PLUS, category_of
 from dt2it_ray.rules.paired import compare
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.evaluate import EvaluateSettings
+from dt2it_ray.stages.judge_pairs import PairJudgeSettings
 from dt2it_ray.store.files import Folder
 
 LOST_SHOWN = 20
@@ -35,6 +37,8 @@ class EvaluateRunSettings(Settings):
     """Files of predictions, each FILE or NAME=FILE. Several are compared pair by pair."""
     models: tuple[str, ...] = ()
     """Folders of reward models, each FOLDER or NAME=FOLDER: ours, sequence classification, or a value head."""
+    judge: PairJudgeSettings | None = None
+    """A generative judge, which sees every pair in both orders."""
     image_root: str = ""
     """Folder that the rows name images in. Empty: that of the rows."""
     score: ScoreSettings = ScoreSettings()
@@ -61,15 +65,19 @@ def evaluate_benchmark(settings: EvaluateRunSettings) -> Evaluated:
         ConfigError: there is no such benchmark, or nothing to evaluate. InputError: rows or predictions do not fit.
         StoreError: a model cannot be read.
     """
-    if not (settings.predictions or settings.models):
-        raise ConfigError("there is nothing to evaluate: give --predictions FILE or --model FOLDER")
-    loaded = load_benchmark(settings.benchmark, settings.rows, images=bool(settings.models))
+    if not (settings.predictions or settings.models or settings.judge):
+        raise ConfigError(
+            "there is nothing to evaluate: give --predictions FILE, --model FOLDER, or a config with a judge"
+        )
+    images = bool(settings.models or settings.judge)
+    loaded = load_benchmark(settings.benchmark, settings.rows, images)
     if settings.image_root:
         loaded = replace(loaded, image_folder=Folder(settings.image_root))
     models = with_own_names(
         [
             *(from_predictions(loaded, named) for named in settings.predictions),
             *(from_model(loaded, named, settings.score, settings.place) for named in settings.models),
+            *([from_judge(loaded, settings.judge, settings.place)] if settings.judge else []),
         ]
     )
     told = {model.name: model_figures(loaded, model, settings.figures) for model in models}

@@ -24,6 +24,8 @@ class EvaluatePlace(Settings):
     """`cpu`, `cuda` or `cuda:1`."""
     threads: int = Field(default=1, ge=1)
     """Of a model on the CPU."""
+    replies: str = ""
+    """Folder or URI in which replies of a judge are kept, so that a run that dies pays none twice. Empty: nowhere."""
     batch_rows: int = Field(default=64, ge=1)
     """Rows whose images are in memory at a time."""
 

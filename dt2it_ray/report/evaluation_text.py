@@ -20,6 +20,7 @@ def evaluation_lines(result: Figures) -> list[str]:
     ]
     first = next(iter(models_of(result).values()))
     lines.append(f"for comparison: longer wins {share(first['longer_wins'])}, shorter {share(first['shorter_wins'])}")
+    lines += [_judged(name, figures["judge"]) for name, figures in models_of(result).items() if "judge" in figures]
     return [*lines, *map(_compared, result.get("comparisons", ())), *warnings(result)]
 
 
@@ -52,6 +53,7 @@ def evaluation_markdown(result: Figures) -> str:
     if result.get("comparisons"):
         heads = ("first", "second", "difference", "interval", "only first", "only second", "p", "test")
         parts += ["## Compared pair by pair", _table(heads, map(_comparison, result["comparisons"]))]
+    parts += [_judged(name, figures["judge"]) for name, figures in models.items() if "judge" in figures]
     for name, figures in models.items():
         parts += _sections(name, figures)
     return "\n\n".join(parts) + "\n"
@@ -143,6 +145,16 @@ def size_in_words(entry: Figures) -> str:
         return "equally long"
     most = f"{entry['least']:,} to {entry['most']:,}" if entry["most"] else f"more than {entry['least'] - 1:,}"
     return f"{entry['chosen']} by {most} characters"
+
+
+def _judged(name: str, told: Figures) -> str:
+    dropped = told["majority_dropped"]
+    return (
+        f"{name}: {told['unparsable']:,} of {told['verdicts']:,} verdicts unparsable; with {dropped['dropped']:,} such "
+        f"rows and {dropped['undecided']:,} undecided ones left out {share(dropped['accuracy'])}, macro "
+        f"{share(dropped['macro_accuracy'])}; the same in both orders {share(told['position_consistency'])}, "
+        f"the first shown preferred {share(told['first_shown_preferred'])}"
+    )
 
 
 def _acc_plus(figures: Figures) -> str:

@@ -8,20 +8,32 @@ import pytest
 
 from dt2it_ray.models.backbones import Backbone
 from dt2it_ray.pipeline.construct_run import ConstructRunSettings, plan_construct
+from dt2it_ray.pipeline.evaluate_run import EvaluateRunSettings
 from dt2it_ray.pipeline.plan import plan_run
 from dt2it_ray.pipeline.run_settings import RunSettings
 from dt2it_ray.pipeline.study_style import StyleStudySettings, plan_style_study
 from dt2it_ray.settings import load_settings
 
 JOBS = Path(__file__).parents[2] / "jobs"
-CONSTRUCT, STYLE = "construct.yaml", "style.yaml"
-LOOPS = sorted(path for path in JOBS.glob("configs/*.yaml") if path.name not in (CONSTRUCT, STYLE))
+CONSTRUCT, STYLE, EVALUATE = "construct.yaml", "style.yaml", "evaluate.yaml"
+OUTSIDE = ("easy_vqa.yaml", "nlvr.yaml")
+LOOPS = sorted(path for path in JOBS.glob("configs/*.yaml") if path.name not in (CONSTRUCT, STYLE, EVALUATE))
 SCRIPTS = sorted(JOBS.glob("*.py"))
 
 
 @pytest.mark.parametrize("config", LOOPS, ids=lambda path: path.stem)
-def test_a_config_makes_a_plan(config: Path) -> None:
+def test_a_config_makes_a_plan(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load_settings(RunSettings, config)
+    assert (config.name in OUTSIDE) == bool(settings.outside)
+    if settings.outside:
+        monkeypatch.chdir(tmp_path)
+        for one in (
+            *settings.outside.trusted.values(),
+            *settings.outside.pool.values(),
+            *settings.outside.tests.values(),
+        ):
+            Path(one.files.input).parent.mkdir(parents=True, exist_ok=True)
+            Path(one.files.input).write_text("{}\n")
     assert plan_run(settings, Backbone(path="", digest=""))
 
 
@@ -45,3 +57,9 @@ def test_a_job_tells_its_usage(script: Path) -> None:
 
 def test_the_style_study_makes_a_plan() -> None:
     assert plan_style_study(load_settings(StyleStudySettings, JOBS / "configs" / STYLE))
+
+
+def test_the_evaluation_names_a_benchmark_and_a_judge() -> None:
+    settings = load_settings(EvaluateRunSettings, JOBS / "configs" / EVALUATE)
+    assert settings.judge is not None
+    assert settings.benchmark == settings.judge.protocol == "vl_rewardbench"
