@@ -7,8 +7,8 @@ from typing import Any
 from dt2it_ray.data.formats.containers.block import Block
 from dt2it_ray.data.formats.containers.compressed import Pieces, opened, plain_name
 from dt2it_ray.data.formats.containers.delimited import DELIMITERS, cut_delimited, parse_delimited
-from dt2it_ray.data.formats.containers.json_list import Chunk, cut_list
-from dt2it_ray.data.formats.containers.lines import Numbered, are_lines, cut_lines, parse_lines, parsed
+from dt2it_ray.data.formats.containers.json_list import cut_list, parse_list
+from dt2it_ray.data.formats.containers.lines import Numbered, are_lines, cut_lines, parse_lines
 from dt2it_ray.data.formats.containers.samples import cut_samples, parse_samples
 from dt2it_ray.data.formats.containers.tables import cut_arrow, cut_parquet, parse_arrow, parse_parquet
 from dt2it_ray.data.formats.files import Files
@@ -90,17 +90,10 @@ def _blocks(name: str, kind: str, parts: Iterator[tuple[int, Any]]) -> Iterator[
         yield Block(name, kind, first, content)
 
 
-def _parse_list(elements: Chunk, first: int) -> Iterator[Numbered]:
-    if isinstance(elements, bytes):
-        yield from enumerate(parsed(b"[%b]" % elements), first)
-    else:
-        yield from enumerate(map(parsed, elements), first)
-
-
 PARSERS: dict[str, Callable[[Any, int], Iterator[Numbered]]] = {
     **dict.fromkeys(LINES, parse_lines),
     **dict.fromkeys(DELIMITERS, parse_delimited),
-    ".json": _parse_list,
+    ".json": parse_list,
     ".parquet": parse_parquet,
     ".arrow": parse_arrow,
     ".tar": parse_samples,

@@ -14,8 +14,11 @@ import orjson
 from dt2it_ray.data.formats.containers.block import BLOCK_BYTES, MAX_RECORD_BYTES
 from dt2it_ray.data.formats.containers.compressed import Pieces
 from dt2it_ray.data.formats.containers.json_element import DAMAGED, NOT_ALL, find_end
+from dt2it_ray.data.formats.containers.lines import Numbered, parsed
 from dt2it_ray.errors import InputError
 
+PIECE_BYTES = 1 << 16
+"""Bytes that are parsed at once: 390 MB/s; 290 with four times as many, and 190 with 16 times."""
 BLANK = b" \t\r\n"
 FIRST_KEY = re.compile(rb'\{[ \t\r\n]*"[^"\\\x00- ,:\[\]{}][^"\\\x00-\x1f,:\[\]{}]*"')
 BORDER = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*" + FIRST_KEY.pattern)
@@ -23,30 +26,41 @@ BORDER = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*" + FIRST_KEY.pattern)
 what may follow a string, this text cannot stand inside one."""
 LONGEST_BORDER = 4096
 MOST_TRIES = 12
-"""Ends of a block that are tried before it goes the slow way: nested objects may have the same first key."""
+"""Ends of a piece that are tried before it goes the slow way: nested objects may have the same first key."""
 LONGEST_SEARCH = 4 << 20
 """Bytes in which the end of an element is looked for, before it is given up at the next border."""
 Chunk = bytes | tuple[bytes, ...]
 
 
-def cut_list(pieces: Pieces, where: str) -> Iterator[tuple[int, Chunk]]:
-    """Elements with the number of the first of them: as the text of a list without its brackets, or one by one where
-    there is a damaged one among them.
+def cut_list(pieces: Pieces, where: str) -> Iterator[tuple[int, tuple[Chunk, ...]]]:
+    """Chunks of elements with the number of the first of them. A chunk is the text of a list without its brackets, or
+    texts of elements one by one where there is a damaged one among them.
 
     Raises:
         InputError: the file holds no list, breaks off, or goes on behind its list.
     """
     window = _Window(pieces, where)
-    number = 1
+    chunks: list[Chunk] = []
+    first, size = 1, 0
     while not window.is_done():
-        found = window.take_fast()
-        if found is None:
-            elements = window.take_slowly()
-            found = (elements, len(elements))
-        if found[1]:
-            yield number, found[0]
-        number += found[1]
-        window.number = number
+        chunk, count = window.take_fast() or window.take_slowly()
+        chunks.append(chunk)
+        window.number += count
+        size += len(chunk) if isinstance(chunk, bytes) else sum(map(len, chunk))
+        if size >= BLOCK_BYTES:
+            yield first, tuple(chunks)
+            first, chunks, size = window.number, [], 0
+    if chunks:
+        yield first, tuple(chunks)
+
+
+def parse_list(chunks: tuple[Chunk, ...], first: int) -> Iterator[Numbered]:
+    """The elements of chunks; one that cannot be parsed is its text."""
+    number = first
+    for chunk in chunks:
+        for element in parsed(b"[%b]" % chunk) if isinstance(chunk, bytes) else map(parsed, chunk):
+            yield number, element
+            number += 1
 
 
 class _Window:
@@ -85,8 +99,10 @@ class _Window:
 
     def take_fast(self) -> tuple[bytes, int] | None:
         """The elements of a block and how many there are; None where the fast way does not go."""
-        if len(self._text) < BLOCK_BYTES:
+        if len(self._text) < PIECE_BYTES:
             self._read()
+        while self._border and self._border not in self._text and not self._ended and len(self._text) < BLOCK_BYTES:
+            self._read(len(self._text))
         if self._ended and (last := self._text.rstrip(BLANK)).endswith(b"]") and (count := _count(last[:-1])):
             self._text = b"]"
             return last[:-1], count
@@ -99,16 +115,16 @@ class _Window:
                 return self._taken(end + 1), count
         return None
 
-    def take_slowly(self) -> tuple[bytes, ...]:
-        """The elements of about a block, each on its own."""
+    def take_slowly(self) -> tuple[tuple[bytes, ...], int]:
+        """The elements of about a piece, each on its own, and how many there are."""
         elements: list[bytes] = []
         size = 0
-        while size < BLOCK_BYTES and not (elements and self._text.lstrip(BLANK + b",")[:1] in (b"", b"]")):
+        while size < PIECE_BYTES and not (elements and self._text.lstrip(BLANK + b",")[:1] in (b"", b"]")):
             self._text = self._text.lstrip(BLANK + b",")
             end = self._element_end(self.number + len(elements))
             elements.append(self._taken(end))
             size += end
-        return tuple(elements)
+        return tuple(elements), len(elements)
 
     def _element_end(self, number: int) -> int:
         """Where the first element ends, or where a damaged one shall end."""
@@ -175,7 +191,8 @@ class _Window:
         taken, self._text = self._text[:end], self._text[end:]
         return taken
 
-    def _read(self, size: int = BLOCK_BYTES) -> None:
+    def _read(self, size: int = 0) -> None:
+        size = size or PIECE_BYTES
         more = self._pieces.more(size)
         self._ended = self._ended or len(more) < size
         self._text += more

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dt2it_ray.data.formats.containers import json_list
-from dt2it_ray.data.formats.containers.json_list import cut_list
-from dt2it_ray.data.formats.containers.lines import parsed
+from dt2it_ray.data.formats.containers.json_list import cut_list, parse_list
 from dt2it_ray.errors import InputError
 
 
@@ -22,26 +21,25 @@ class Trickle:
     def __init__(self, content: bytes) -> None:
         self._content = content
 
-    def more(self, size: int = 0) -> bytes:
-        size = size or json_list.BLOCK_BYTES
+    def more(self, size: int) -> bytes:
         piece, self._content = self._content[:size], self._content[size:]
         return piece
 
 
 def elements_of(content: bytes) -> list[tuple[int, object]]:
-    found = []
-    for first, chunk in cut_list(Trickle(content), "rows.json"):  # type: ignore[arg-type]
-        values = parsed(b"[%b]" % chunk) if isinstance(chunk, bytes) else [parsed(piece) for piece in chunk]
-        found += enumerate(values, first)
-    return found
+    blocks = cut_list(Trickle(content), "rows.json")  # type: ignore[arg-type]
+    return [numbered for first, chunks in blocks for numbered in parse_list(chunks, first)]
 
 
 @pytest.fixture(params=[1, 2, 7, 64, 1000])
 def block_bytes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(json_list, "BLOCK_BYTES", request.param)
-    # The sizes that are read are arguments with defaults of the old value elsewhere.
-    monkeypatch.setattr(json_list._Window._read, "__defaults__", (request.param,))
+    shrink(monkeypatch, request.param)
     return request.param
+
+
+def shrink(patch: pytest.MonkeyPatch, size: int) -> None:
+    patch.setattr(json_list, "PIECE_BYTES", size)
+    patch.setattr(json_list, "BLOCK_BYTES", 3 * size)
 
 
 ROWS = [
@@ -128,8 +126,7 @@ def test_any_list_is_read_as_the_whole_file_would_be(
 ) -> None:
     content = json.dumps(rows, indent=indent).encode()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_list, "BLOCK_BYTES", size)
-        patch.setattr(json_list._Window._read, "__defaults__", (size,))
+        shrink(patch, size)
         if bad:
             # Without borders everything goes the slow way.
             patch.setattr(json_list, "MOST_TRIES", 0)
@@ -142,7 +139,7 @@ def test_a_list_that_breaks_off_anywhere_is_an_error(rows: list[object], size: i
     content = json.dumps(rows).encode()
     cut = data.draw(st.integers(0, len(content) - 1))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_list, "BLOCK_BYTES", size)
+        shrink(patch, size)
         with pytest.raises(InputError, match=r"rows\.json"):
             elements_of(content[:cut])
 
@@ -158,7 +155,7 @@ def test_damage_anywhere_ends_as_an_error_or_as_records_with_their_numbers(
     content = json.dumps(FILM, indent=indent, ensure_ascii=False).encode()
     place = data.draw(st.integers(1, len(content)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_list, "BLOCK_BYTES", size)
+        shrink(patch, size)
         with contextlib.suppress(InputError):
             read = elements_of(content[:place] + put + content[place + lost :])
             assert [number for number, _ in read] == list(range(1, len(read) + 1))
