@@ -35,7 +35,7 @@ def build_page(content: ReportContent) -> str:
     """The page as HTML: no script, no request, every text from a run escaped. Equal content gives equal bytes."""
     pools = [panel for panel in map(pool_panel, content.pool_strengths) if panel is not None]
     return (
-        _environment()
+        page_environment()
         .get_template("page.html")
         .render(
             content=content,
@@ -59,7 +59,8 @@ def build_page(content: ReportContent) -> str:
     )
 
 
-def _environment() -> jinja2.Environment:
+def page_environment() -> jinja2.Environment:
+    """The templates of pages, with the filters that they use."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("dt2it_ray.report"),
         autoescape=True,
