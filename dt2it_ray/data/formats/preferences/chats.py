@@ -38,13 +38,15 @@ def chat_of(messages: Any, where: str, marked: bool) -> Chat:
     """
     chat = Chat()
     for place, message in enumerate(list_of(messages, where)):
-        spot = f"{where}[{place}]"
-        turn = _turn(mapping_of(message, spot), spot, marked, chat.images)
-        if turn.images and turn.role != "user":
-            raise refuse(spot, f"the {turn.role} shows an image; only users can")
-        if turn.role == "system" and place:
-            raise refuse(spot, "a system prompt behind other turns")
+        turn = _plain_turn(message, marked)
+        if turn is None:
+            spot = f"{where}[{place}]"
+            turn = _turn(mapping_of(message, spot), spot, marked, chat.images)
         chat.turns.append(turn)
+        if turn.images and turn.role != "user":
+            raise refuse(f"{where}[{place}]", f"the {turn.role} shows an image; only users can")
+        if place and turn.role == "system":
+            raise refuse(f"{where}[{place}]", "a system prompt behind other turns")
     return chat
 
 
@@ -55,6 +57,18 @@ def shown_first(chat: Chat, images: Sequence[Image]) -> Chat:
         return chat
     first = Turn("user", chat.turns[place].text, len(images))
     return Chat([*chat.turns[:place], first, *chat.turns[place + 1 :]], chat.images)
+
+
+def _plain_turn(message: Any, marked: bool) -> Turn | None:
+    """The turn of a message of one plain text with nothing to refuse, as most are; None for any other, to save the time
+    that names of places take."""
+    if type(message) is not dict:
+        return None
+    role_key, text_key = ("from", "value") if "from" in message else ("role", "content")
+    role, text = message.get(role_key), message.get(text_key)
+    if type(role) is not str or type(text) is not str or role not in ROLES or (marked and "<" in text):
+        return None
+    return Turn(ROLES[role], text) if text.isascii() and text and not text.isspace() else None
 
 
 def _turn(message: Mapping[str, Any], spot: str, marked: bool, found: list[Image]) -> Turn:

@@ -25,14 +25,15 @@ def value_of(fields: Mapping[str, Any], field: str) -> Any:
 
 def mapping_of(value: Any, field: str) -> Mapping[str, Any]:
     """`value` if it is a struct."""
-    if isinstance(value, Mapping):
+    # The check of an abstract class costs as much as all else that is done with a turn.
+    if type(value) is dict or isinstance(value, Mapping):
         return value
     raise refuse(field, f"{ascii(value)[:60]} is no struct of named values")
 
 
 def list_of(value: Any, field: str) -> Sequence[Any]:
     """`value` if it is a list."""
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return value
     raise refuse(field, f"{ascii(value)[:60]} is no list")
 
@@ -93,7 +94,10 @@ def image_of(value: Any, field: str) -> Image:
     """An IMAGE: by its bytes where the row holds them, for the name that comes with them need not be that of a file."""
     if isinstance(value, bytes) and value:
         return {"bytes": value, "path": None}
-    held, path = (value.get("bytes"), value.get("path")) if isinstance(value, Mapping) else (None, value)
+    if type(value) is str:
+        held, path = None, value
+    else:
+        held, path = (value.get("bytes"), value.get("path")) if isinstance(value, Mapping) else (None, value)
     if held and isinstance(held, bytes):
         return {"bytes": held, "path": None}
     if not path or held:
@@ -109,4 +113,4 @@ def images_in(fields: Mapping[str, Any], *names: str) -> list[Image]:
 
 def images_of(value: Any, field: str) -> list[Image]:
     """The images of a value that is a list of them, or a single one."""
-    return [image_of(each, field) for each in (value if isinstance(value, list | tuple) else [value])]
+    return [image_of(each, field) for each in (value if isinstance(value, (list, tuple)) else [value])]
