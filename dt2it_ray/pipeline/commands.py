@@ -166,6 +166,25 @@ def leaderboard(
     typer.echo(page)
 
 
+@app.command("best-of-n")
+def best_of_n(
+    rows: Annotated[str, typer.Option(help="File of rows with answers, qualities and perhaps rewards.")] = "",
+    rewards: Annotated[str, typer.Option(help="File of rewards by row; else those in the rows.")] = "",
+    model: Annotated[str, typer.Option(help="Folder of a reward model that scores the answers.")] = "",
+    json_file: Annotated[str, typer.Option("--json", help="File for the whole curve.")] = "",
+    config: Annotated[str, typer.Option("--config", help="YAML file of settings.")] = "",
+    overrides: Overrides = None,
+) -> None:
+    """Measure what a reward is worth for picking the best of n answers whose quality is known."""
+    from dt2it_ray.pipeline.best_of_n_run import BestOfNSettings, run_best_of_n
+    from dt2it_ray.settings import load_settings
+
+    named = {"rows": rows, "rewards": rewards, "model": model}
+    given = [f"{key}={json.dumps(value)}" for key, value in named.items() if value]
+    for line in run_best_of_n(load_settings(BestOfNSettings, config or None, [*given, *(overrides or ())]), json_file):
+        typer.echo(line)
+
+
 @app.command()
 def explain(pair_id: str, run: Annotated[str, typer.Option("--run", help="The run's folder.")] = "runs/demo") -> None:
     """Print the whole history of one pair: source, scores, judgements, votes, decisions."""

@@ -2,9 +2,9 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from dt2it_ray.errors import InputError
 
@@ -14,6 +14,7 @@ LOST = "dropped"
 """The field of a prediction that says why a model has no rewards for the row."""
 FORMS = '{"id": ..., "chosen": float, "rejected": float} or {"id": ..., "rewards": [float, float]}'
 Rewards = tuple[float, float]
+ReadT = TypeVar("ReadT")
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,24 @@ def align(rows: Sequence[PlacedItem], predictions: Iterable[tuple[str, Any]], so
         InputError: a prediction is missing, is of another id, or is not of two finite numbers; there are more of them
             than rows. The message names row and id.
     """
-    aligned: list[Rewards | None] = []
-    for row, prediction in itertools.zip_longest(rows, predictions):
+    return list(_laid(rows, predictions, source, lambda row, fields, said: _pair(fields, row.chosen, said)))
+
+
+def align_many(
+    rows: Sequence[PlacedItem], sizes: Sequence[int], predictions: Iterable[tuple[str, Any]], source: str
+) -> list[tuple[float, ...] | None]:
+    """The same for rows of several answers: `rewards` of each in the order of its answers, of which it has `sizes`."""
+    wanted = iter(sizes)
+    return list(_laid(rows, predictions, source, lambda row, fields, said: _numbers(fields, next(wanted), said)))
+
+
+def _laid(
+    rows: Sequence[PlacedItem],
+    predictions: Iterable[tuple[str, Any]],
+    source: str,
+    read: Callable[[PlacedItem, Mapping[str, Any], str], ReadT | None],
+) -> Iterator[ReadT | None]:
+    for done, (row, prediction) in enumerate(itertools.zip_longest(rows, predictions)):
         if row is None:
             raise InputError(
                 f"{source} has more predictions than there are rows ({len(rows):,}): {prediction[0]} is of no row. "
@@ -45,30 +62,35 @@ def align(rows: Sequence[PlacedItem], predictions: Iterable[tuple[str, Any]], so
             )
         if prediction is None:
             raise InputError(
-                f"{row.where} (id {row.item}) has no prediction: {source} ends after {len(aligned):,} predictions, "
+                f"{row.where} (id {row.item}) has no prediction: {source} ends after {done:,} predictions, "
                 f"there are {len(rows):,} rows. Give one per row, in the order of the rows."
             )
-        place, said = prediction
-        aligned.append(_rewards(row, place, said, source))
-    return aligned
+        place, fields = prediction
+        said = f"{source} {place}, for {row.where} (id {row.item})"
+        if not isinstance(fields, Mapping):
+            raise InputError(f"{said}: {ascii(fields)[:80]} is no prediction; write {FORMS}")
+        _check_id(row, fields, said)
+        yield read(row, fields, said)
 
 
-def _rewards(row: PlacedItem, place: str, prediction: Any, source: str) -> Rewards | None:
-    said = f"{source} {place}, for {row.where} (id {row.item})"
-    if not isinstance(prediction, Mapping):
-        raise InputError(f"{said}: {ascii(prediction)[:80]} is no prediction; write {FORMS}")
-    _check_id(row, prediction, said)
+def _pair(prediction: Mapping[str, Any], chosen: int, said: str) -> Rewards | None:
     if LOST in prediction:
         return None
     if (IN_ORDER in prediction) == any(name in prediction for name in NAMED):
         raise InputError(f"{said}: it has the fields {sorted(map(str, prediction))}; write {FORMS}")
     if IN_ORDER not in prediction:
         return _number(prediction.get("chosen"), "chosen", said), _number(prediction.get("rejected"), "rejected", said)
-    rewards = prediction[IN_ORDER]
-    if not isinstance(rewards, Sequence) or isinstance(rewards, str) or len(rewards) != 2:
-        raise InputError(f"{said}: rewards is {ascii(rewards)[:60]}, not a list of two numbers")
-    both = [_number(reward, f"rewards[{index}]", said) for index, reward in enumerate(rewards)]
-    return both[row.chosen], both[1 - row.chosen]
+    both = _numbers(prediction, 2, said)
+    return (both[chosen], both[1 - chosen]) if both else None
+
+
+def _numbers(prediction: Mapping[str, Any], size: int, said: str) -> tuple[float, ...] | None:
+    if LOST in prediction:
+        return None
+    rewards = prediction.get(IN_ORDER)
+    if not isinstance(rewards, Sequence) or isinstance(rewards, str) or len(rewards) != size:
+        raise InputError(f"{said}: rewards is {ascii(rewards)[:60]}, not a list of {size} numbers")
+    return tuple(_number(reward, f"rewards[{index}]", said) for index, reward in enumerate(rewards))
 
 
 def _check_id(row: PlacedItem, prediction: Mapping[str, Any], said: str) -> None:

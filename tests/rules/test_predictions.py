@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dt2it_ray.errors import InputError
-from dt2it_ray.rules.predictions import PlacedItem, align
+from dt2it_ray.rules.predictions import PlacedItem, align, align_many
 
 ROWS = [PlacedItem("d.jsonl row 1", "a", 0), PlacedItem("d.jsonl row 2", "b", 1), PlacedItem("d.jsonl row 3", "a", 1)]
 
@@ -64,7 +64,7 @@ def test_more_predictions_than_rows_are_an_error() -> None:
         (named("a", "0.5", 0), "chosen is '0.5', not a number"),
         (named("a", None, 0), "chosen is None, not a number"),
         (named("a", True, 0), "chosen is True, not a number"),
-        ({"id": "a", "rewards": [1]}, "not a list of two numbers"),
+        ({"id": "a", "rewards": [1]}, "not a list of 2 numbers"),
         ({"id": "a", "rewards": [1, float("inf")]}, r"rewards\[1\] is inf"),
         ({"id": "a", "rewards": [1, 2], "chosen": 1, "rejected": 2}, "it has the fields"),
         ({"id": "a"}, "it has the fields"),
@@ -75,3 +75,10 @@ def test_more_predictions_than_rows_are_an_error() -> None:
 def test_what_is_no_pair_of_finite_numbers_names_row_id_and_field(prediction: Any, message: str) -> None:
     with pytest.raises(InputError, match=rf"p.jsonl row 1, for d.jsonl row 1 \(id a\): .*{message}"):
         laid([prediction], ROWS[:1])
+
+
+def test_rows_of_several_answers_have_as_many_rewards() -> None:
+    rows, given = ROWS[:2], [("row 1", {"id": "a", "rewards": [1, 2, 3]}), ("row 2", {"id": "b", "dropped": "no image"})]
+    assert align_many(rows, [3, 2], given, "p.jsonl") == [(1.0, 2.0, 3.0), None]
+    with pytest.raises(InputError, match=r"for d.jsonl row 1 \(id a\): rewards is .1, 2, 3., not a list of 4 numbers"):
+        align_many(rows, [4, 2], given, "p.jsonl")
