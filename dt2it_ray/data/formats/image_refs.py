@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from dt2it_ray.data.formats.containers.archive import BROKEN, ArchiveRoot, WithArchives, is_archive
+from dt2it_ray.data.formats.containers.archive import ArchiveRoot, WithArchives, is_archive
+from dt2it_ray.data.formats.containers.block import BROKEN
 from dt2it_ray.data.formats.fields import RowRefused, checked_image, inner_path
 from dt2it_ray.data.formats.files import Files
 from dt2it_ray.data.schema import DropReason

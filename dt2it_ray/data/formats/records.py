@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from dt2it_ray.data.formats.containers.block import Block
+from dt2it_ray.data.formats.containers.block import BROKEN, Block, told
 from dt2it_ray.data.formats.containers.compressed import Pieces, opened, plain_name
 from dt2it_ray.data.formats.containers.delimited import DELIMITERS, cut_delimited, parse_delimited
 from dt2it_ray.data.formats.containers.json_list import cut_list, parse_list
@@ -13,7 +13,7 @@ from dt2it_ray.data.formats.containers.samples import cut_samples, parse_samples
 from dt2it_ray.data.formats.containers.tables import cut_arrow, cut_parquet, parse_arrow, parse_parquet
 from dt2it_ray.data.formats.files import Files
 from dt2it_ray.data.formats.read_batch import Record
-from dt2it_ray.errors import InputError
+from dt2it_ray.errors import InputError, StoreError
 
 LINES = (".jsonl", ".ndjson")
 KINDS = (*LINES, ".json", *DELIMITERS, ".parquet", ".arrow", ".tar")
@@ -43,8 +43,10 @@ def read_blocks(folder: Files, name: str) -> Iterator[Block]:
         raise InputError(f"{folder.path(name)}: files of rows end in one of {', '.join(KINDS)}, or in .gz or .zst too")
     try:
         yield from _cut(folder, name, kind)
-    except OSError as error:
-        raise InputError(f"cannot read {folder.path(name)}: {str(error).splitlines()[0]}") from None
+    except StoreError as error:
+        raise InputError(str(error)) from None
+    except BROKEN as error:
+        raise InputError(f"cannot read {folder.path(name)}: {told(error)}") from None
 
 
 def records_of(block: Block) -> Iterator[Record]:

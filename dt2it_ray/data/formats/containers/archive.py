@@ -5,13 +5,11 @@ import tarfile
 import tempfile
 import threading
 import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import IO, Any, Protocol
 
-import pyarrow as pa
-
+from dt2it_ray.data.formats.containers.block import BROKEN
 from dt2it_ray.data.formats.containers.compressed import CODECS, Pieces
 from dt2it_ray.data.formats.containers.samples import split_name
 from dt2it_ray.data.formats.files import Files
@@ -24,8 +22,6 @@ ROW_ENDINGS = (".jsonl", ".ndjson", ".parquet", ".csv", ".tsv", ".arrow", ".gz",
 SLICE_BYTES = 1 << 17
 FIRST_MEMBERS = 24
 """Members that tell an archive of samples from one of files of rows."""
-BROKEN = (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, pa.ArrowException)
-"""What reading a damaged, encrypted or unknown archive raises."""
 
 
 def is_archive(name: str) -> bool:
@@ -68,7 +64,7 @@ class WithArchives:
         with self.stream(name) as stream:
             try:
                 return stream.read()
-            except (*BROKEN, zlib.error) as error:
+            except BROKEN as error:
                 raise StoreError(f"cannot read {self.path(name)}: {error}") from None
 
     def stream(self, name: str) -> IO[bytes]:

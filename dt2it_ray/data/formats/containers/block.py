@@ -1,7 +1,12 @@
 """What a block is: some records of one file in their order, not parsed yet, small enough to be sent to a process."""
 
+import tarfile
+import zipfile
+import zlib
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+import pyarrow as pa
 
 from dt2it_ray.data.formats.files import Files
 
@@ -9,6 +14,24 @@ BLOCK_BYTES = 1 << 19
 """Bytes of text in a block: some hundred rows, so that sending it to a process costs little beside its rows."""
 MAX_RECORD_BYTES = 64 << 20
 """Longest record of text, so that one missing quotation mark does not bring a whole file into memory."""
+
+BROKEN = (
+    OSError,
+    EOFError,
+    zlib.error,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    UnicodeDecodeError,
+    pa.ArrowException,
+)
+"""What reading a damaged, encrypted or unknown container raises."""
+
+
+def told(error: BaseException) -> str:
+    """What a library says of a broken container: the first line, or the kind of error where it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 class RowGroup(NamedTuple):

@@ -2,13 +2,12 @@
 
 import contextlib
 import gzip
-import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow as pa
 
-from dt2it_ray.data.formats.containers.block import BLOCK_BYTES
+from dt2it_ray.data.formats.containers.block import BLOCK_BYTES, BROKEN, told
 from dt2it_ray.data.formats.files import Files
 
 CODECS = {".gz": "gzip", ".zst": "zstd"}
@@ -52,8 +51,8 @@ class Pieces:
         while left > 0 and self.trouble is None:
             try:
                 piece = self._read(min(left, self._most))
-            except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
-                self.trouble = str(error).splitlines()[0]
+            except BROKEN as error:
+                self.trouble = told(error)
                 break
             if not piece:
                 break

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from dt2it_ray.data.formats.containers.block import BLOCK_BYTES
+from dt2it_ray.data.formats.containers.block import BLOCK_BYTES, BROKEN, told
 from dt2it_ray.data.formats.containers.lines import Numbered, parsed
 from dt2it_ray.errors import InputError
 
@@ -30,9 +30,9 @@ def cut_samples(stream: Any, where: str) -> Iterator[tuple[int, tuple[Sample, ..
             if size >= BLOCK_BYTES:
                 yield first, tuple(block)
                 first, block, size = first + len(block), [], 0
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except BROKEN as error:
         done = first + len(block) - 1
-        raise InputError(f"{where} is cut off or no tar archive behind sample {done}: {error}") from None
+        raise InputError(f"{where} is cut off or no tar archive behind sample {done}: {told(error)}") from None
     if block:
         yield first, tuple(block)
 

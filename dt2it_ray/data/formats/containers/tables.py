@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dt2it_ray.data.formats.containers.block import RowGroup
+from dt2it_ray.data.formats.containers.block import BROKEN, RowGroup, told
 from dt2it_ray.data.formats.containers.lines import Numbered
 from dt2it_ray.data.formats.files import Files
 from dt2it_ray.errors import InputError
@@ -29,10 +29,8 @@ def cut_parquet(folder: Files, name: str) -> Iterator[tuple[int, RowGroup]]:
         with folder.stream(name) as stream:
             metadata = pq.ParquetFile(_seekable(stream)).metadata
             sizes = [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(
-            f"cannot read {folder.path(name)}, cut off or no Parquet: {str(error).splitlines()[0]}"
-        ) from None
+    except BROKEN as error:
+        raise InputError(f"cannot read {folder.path(name)}, cut off or no Parquet: {told(error)}") from None
     for index, size in enumerate(sizes):
         yield first, RowGroup(folder, name, index)
         first += size
@@ -52,9 +50,9 @@ def parse_parquet(place: RowGroup, first: int) -> Iterator[Numbered]:
                 for row in batch.to_pylist():
                     yield number, row
                     number += 1
-    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+    except BROKEN as error:
         where = place.folder.path(place.name)
-        raise InputError(f"{where} is damaged behind row {number - 1}: {str(error).splitlines()[0]}") from None
+        raise InputError(f"cannot read {where}, damaged behind row {number - 1}: {told(error)}") from None
 
 
 def cut_arrow(stream: Any, where: str) -> Iterator[tuple[int, bytes]]:
@@ -66,11 +64,14 @@ def cut_arrow(stream: Any, where: str) -> Iterator[tuple[int, bytes]]:
     first = 1
     try:
         for batch in _batches(stream):
+            # Arrow trusts offsets and names: damaged ones would end the process that follows them, or raise there.
+            batch.validate(full=True)
+            str(batch.schema)
             for part in range(0, batch.num_rows, ROWS_AT_ONCE):
                 yield first + part, _encoded(batch.slice(part, ROWS_AT_ONCE))
             first += batch.num_rows
-    except (OSError, EOFError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0]
+    except BROKEN as error:
+        reason = told(error)
         raise InputError(f"{where} is cut off or no Arrow behind row {first - 1}: {reason}") from None
 
 
