@@ -52,7 +52,7 @@ def plan(config: Config, overrides: Overrides = None) -> None:
 
 @app.command()
 def construct(
-    input: Annotated[str, typer.Option("--input", help="Rows to construct for: JSONL, a JSON list, or Parquet.")] = "",
+    input: Annotated[str, typer.Option("--input", help="Rows to construct for: JSON, CSV or Parquet.")] = "",
     output: Annotated[str, typer.Option("--output", help="File of pairs: .json, .jsonl or .parquet.")] = "",
     to: Annotated[str, typer.Option("--to", help="Rows of a JSON output; names in docs/formats.md.")] = "",
     image_root: Annotated[str, typer.Option(help="Folder of images named by path; else the input's.")] = "",

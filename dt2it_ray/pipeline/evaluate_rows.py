@@ -11,6 +11,7 @@ from typing import Any
 from dt2it_ray.data.formats.benchmark import BenchmarkFormat, BenchmarkPair
 from dt2it_ray.data.formats.benchmark_rows import PlacedRow, read_rows, row_files
 from dt2it_ray.data.formats.fields import RowRefused
+from dt2it_ray.data.formats.files import Files
 from dt2it_ray.data.formats.pair_benchmarks import benchmark_format
 from dt2it_ray.errors import InputError
 from dt2it_ray.rules.predictions import PlacedItem
@@ -28,7 +29,7 @@ class LoadedBenchmark:
     folder: Folder
     files: Sequence[str]
     rows: Sequence[PlacedRow]
-    image_folder: Folder
+    image_folder: Files
     """What rows name images in."""
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from dt2it_ray.data.formats.benchmark import BenchmarkPair
+from dt2it_ray.data.formats.image_refs import image_root
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.model_settings import ScoreSettings
 from dt2it_ray.pipeline.evaluate_judge import from_judge
@@ -40,7 +41,7 @@ class EvaluateRunSettings(Settings):
     judge: PairJudgeSettings | None = None
     """A generative judge, which sees every pair in both orders."""
     image_root: str = ""
-    """Folder that the rows name images in. Empty: that of the rows."""
+    """Folder or archive that the rows name images in. Empty: the folder of the rows."""
     score: ScoreSettings = ScoreSettings()
     """How reward models are read out."""
     place: EvaluatePlace = EvaluatePlace()
@@ -72,7 +73,7 @@ def evaluate_benchmark(settings: EvaluateRunSettings) -> Evaluated:
     images = bool(settings.models or settings.judge)
     loaded = load_benchmark(settings.benchmark, settings.rows, images)
     if settings.image_root:
-        loaded = replace(loaded, image_folder=Folder(settings.image_root))
+        loaded = replace(loaded, image_folder=image_root(settings.image_root, Folder))
     models = with_own_names(
         [
             *(from_predictions(loaded, named) for named in settings.predictions),
