@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from dt2it_ray.data.formats.containers.compressed import plain_name
 from dt2it_ray.data.formats.records import read_records
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.backbones import find_backbone
@@ -36,7 +37,7 @@ class ConstructRunSettings(PlacedSettings):
     name: str = Field(default="construct", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """The run's folder under `root`, where every step is kept. The same name resumes."""
     input: str
-    """File of rows: JSONL, a JSON list, or Parquet; flat rows, LLaMA-Factory's, or PROMPTS columns."""
+    """File of rows of any kind in docs/formats.md: flat ones, LLaMA-Factory's, or with PROMPTS columns."""
     image_root: str = ""
     """Folder that paths of images are relative to. Empty: that of the input."""
     source: str = ""
@@ -156,7 +157,7 @@ def _simulated_judges(settings: ConstructRunSettings) -> list[str]:
 def _outside_file(settings: ConstructRunSettings) -> outside.OutsideFile:
     path = settings.input if "://" in settings.input else os.path.abspath(settings.input)
     folder, _, name = path.rpartition("/")
-    source = settings.source or PurePosixPath(name).stem
+    source = settings.source or PurePosixPath(plain_name(name)).stem
     return outside.OutsideFile(folder=folder, name=name, sha256=_sha256(Folder(folder), name), source=source)
 
 

@@ -38,6 +38,8 @@ def open_image(image: Mapping[str, Any], root: Files, max_bytes: int = MAX_FILE_
     """
     path = image["path"] or ""
     if image["bytes"]:
+        if len(image["bytes"]) > max_bytes:
+            raise _too_large(path or "an image", max_bytes)
         return checked_image(image["bytes"], image["path"], FIELD)
     if path[:5].lower() == "data:":
         return checked_image(_of_data_uri(path, max_bytes), None, FIELD)

@@ -117,12 +117,15 @@ def test_anything_else_is_refused(images: Files, path: str, reason: str, told: s
     assert told in refusal.value.problem
 
 
-@pytest.mark.parametrize("path", ["b.png", "more.zip!b.png", data_uri(png(8))])
-def test_a_file_is_refused_before_more_than_its_limit_is_read(images: Files, path: str) -> None:
+@pytest.mark.parametrize(
+    "image",
+    [reference("b.png"), reference("more.zip!b.png"), reference(data_uri(png(8))), reference(None, png(8))],
+)
+def test_an_image_of_more_bytes_than_its_limit_is_refused(images: Files, image: dict[str, object]) -> None:
     size = len(png(8))
-    assert open_image(reference(path), images, max_bytes=size)["bytes"] == png(8)
+    assert open_image(image, images, max_bytes=size)["bytes"] == png(8)
     with pytest.raises(RowRefused) as refusal:
-        open_image(reference(path), images, max_bytes=size - 1)
+        open_image(image, images, max_bytes=size - 1)
     assert refusal.value.reason == "image_too_large"
 
 

@@ -17,6 +17,7 @@ from dt2it_ray.data.formats.records import read_records, records_of
 from dt2it_ray.data.formats.sources import Source, find_source
 from dt2it_ray.errors import InputError
 from dt2it_ray.store.files import Folder
+from tests.stages.rows import png
 
 
 def put(folder: Path, *names: str, content: bytes = b'{"a": 1}\n') -> None:
@@ -120,6 +121,20 @@ def test_a_saved_data_set_is_the_files_that_it_lists(tmp_path: Path) -> None:
     (tmp_path / "set" / "data-00001-of-00002.arrow").unlink()
     with pytest.raises(InputError, match=r"data-00001-of-00002.arrow is missing"):
         found(tmp_path / "set")
+
+
+def test_what_the_library_saves_is_read_without_it(tmp_path: Path) -> None:
+    library = pytest.importorskip("datasets")
+    rows = [{"a": number, "images": [{"bytes": png(number), "path": None}]} for number in range(9)]
+    features = library.Features({"a": library.Value("int64"), "images": [library.Image()]})
+    saved = library.Dataset.from_list(rows, features=features)
+    saved.save_to_disk(str(tmp_path / "set"), num_shards=2)
+    assert fields_in(found(tmp_path / "set")) == rows
+    (tmp_path / "hub" / "data").mkdir(parents=True)
+    for number in range(2):
+        name = f"data/train-0000{number}-of-00002.parquet"
+        saved.shard(2, number, contiguous=True).to_parquet(str(tmp_path / "hub" / name))
+    assert fields_in(found(tmp_path / "hub")) == rows
 
 
 def test_a_saved_dictionary_of_splits_is_refused_until_one_is_named(tmp_path: Path) -> None:
