@@ -1,7 +1,6 @@
 """How rows get names: from their content, so that neither file, order nor time can change them."""
 
 import hashlib
-import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,12 +15,17 @@ def content_id(*parts: str | bytes | int) -> str:
 
 def content_digest(*parts: str | bytes | int) -> hashlib.blake2b:
     """The digest behind `content_id`, which a caller with many last parts may copy and go on with."""
-    digest = hashlib.blake2b(digest_size=ID_LENGTH // 2)
+    # Joined first: hashing small pieces one by one takes longer, and a million rows have seven million ids.
+    return hashlib.blake2b(b"".join(_pieces(parts)), digest_size=ID_LENGTH // 2)
+
+
+def _pieces(parts: Sequence[str | bytes | int]) -> list[bytes]:
+    pieces: list[bytes] = []
     for part in parts:
         encoded = part if isinstance(part, bytes) else str(part).encode()
-        digest.update(struct.pack("<Q", len(encoded)))
-        digest.update(encoded)
-    return digest
+        pieces.append(len(encoded).to_bytes(8, "little"))
+        pieces.append(encoded)
+    return pieces
 
 
 def prompt_id(images: Sequence[bytes], question: str, history: Sequence[Mapping[str, Any]] | None = None) -> str:

@@ -83,9 +83,16 @@ def _t2i(wanted: Wanted) -> dict[str, Any]:
     return run_t2i(wanted.rows) if wanted.rows else run_t2i()
 
 
+def _ingest(wanted: Wanted) -> dict[str, Any]:
+    from dt2it_ray.speed.ingest import run_ingest_speed
+
+    return run_ingest_speed(wanted.rows) if wanted.rows else run_ingest_speed()
+
+
 Measurement = Callable[[Wanted], Any]
 SUBJECTS: Mapping[str, Mapping[str, Measurement]] = {
     "construct": {"stage_pool": _stage_pool, "driver_memory": _driver_memory, "vllm_loop": _vllm_loop},
     "t2i": {"t2i": _t2i},
+    "ingest": {"ingest": _ingest},
 }
 """Measurements by subject. Each imports what it needs when it runs."""

@@ -93,15 +93,16 @@ def _peak_mib(typed: list[str]) -> float:
     """The most memory that a command and its children hold at once; shared pages are divided among them."""
     peak = 0
     with subprocess.Popen(typed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as started:
-        root = psutil.Process(started.pid)
         while started.poll() is None:
-            peak = max(peak, _held_bytes(root))
+            peak = max(peak, held_bytes(started.pid))
             time.sleep(SAMPLED_EVERY_S)
     return peak / 2**20
 
 
-def _held_bytes(root: psutil.Process) -> int:
+def held_bytes(process_id: int) -> int:
+    """What a process and its children hold now; 0 if it has just ended."""
     try:
+        root = psutil.Process(process_id)
         return sum(process.memory_full_info().pss for process in (root, *root.children(recursive=True)))
     except psutil.Error:
         return 0

@@ -106,8 +106,8 @@ def question_keys(asked: str, how: SignatureSettings | None) -> dict[str, Any]:
 
 
 def image_key(image: Mapping[str, Any]) -> str:
-    """A name of an image's content, or of its path where there is none."""
-    return content_id("image", image["bytes"]) if image["bytes"] else content_id("named", image["path"] or "")
+    """A name of an image's content, or its path where there is none."""
+    return content_id("image", image["bytes"]) if image["bytes"] else f"named:{image['path'] or ''}"
 
 
 def _check_wanted(preferred: Preference, language: str, limits: RowLimits) -> None:

@@ -1,7 +1,9 @@
 """How the rows that are left of an outside data set are stored, and how they become prompts with labelled answers."""
 
+import functools
 import json
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,13 +27,25 @@ def keep_rows(folders: Mapping[str, Folder], settings: NoSettings) -> Iterator[O
     repeats = folders["repeats"]
     refused = pa.concat_tables([repeats.read_table(name).cast(REFUSED_ROWS) for name in parts_of(repeats)])
     figures = PreferenceFigures()
-    for name in parts_of(folders["rows"]):
-        rows = folders["rows"].read_table(name, INGESTED.names).select(INGESTED.names).cast(INGESTED)
+    for rows in _read_ahead(folders["rows"]):
         place = pc.index_in(rows["row_id"], value_set=refused["row_id"].combine_chunks())
-        kept = rows.filter(pc.is_null(place))
+        kept = rows.filter(pc.is_null(place)) if place.null_count < rows.num_rows else rows
         figures.add(kept)
         yield Outcome(kept, _dropped(rows.filter(pc.is_valid(place)), refused.take(place.drop_null())))
     yield Outcome(INGESTED.empty_table(), metrics=figures.told())
+
+
+def _read_ahead(folder: Folder) -> Iterator[pa.Table]:
+    """The parts of a step, of which the next is read while one is written: neither holds the interpreter's lock."""
+    with ThreadPoolExecutor(1) as reader:
+        read = functools.partial(folder.read_table, columns=INGESTED.names)
+        coming = None
+        for name in parts_of(folder):
+            here, coming = coming, reader.submit(read, name)
+            if here is not None:
+                yield here.result().select(INGESTED.names).cast(INGESTED)
+        if coming is not None:
+            yield coming.result().select(INGESTED.names).cast(INGESTED)
 
 
 def _dropped(rows: pa.Table, refused: pa.Table) -> pa.Table:
