@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -17,12 +17,13 @@ class LoopThread:
     def __init__(self, name: str) -> None:
         """`name` is the thread's, and that of the engine in messages."""
         self._loop = asyncio.new_event_loop()
+        self._takes_work, self._lock = True, threading.Lock()
         self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
         self._thread.start()
 
     def is_open(self) -> bool:
         """Whether it still takes work."""
-        return self._thread.is_alive()
+        return self._takes_work
 
     def start(self, work: Coroutine[Any, Any, AnswerT]) -> "Future[AnswerT]":
         """The coroutine's future; from any thread but its own.
@@ -30,10 +31,11 @@ class LoopThread:
         Raises:
             StageFailed: it has been closed.
         """
-        if not self.is_open():
-            work.close()
-            raise StageFailed(f"the {self._thread.name} engine has been closed")
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+        with self._lock:
+            if self._takes_work:
+                return asyncio.run_coroutine_threadsafe(work, self._loop)
+        work.close()
+        raise StageFailed(f"the {self._thread.name} engine has been closed")
 
     def run(self, work: Coroutine[Any, Any, AnswerT]) -> AnswerT:
         """What the coroutine returns or raises. A caller that is interrupted cancels it.
@@ -47,13 +49,21 @@ class LoopThread:
         finally:
             asked.cancel()
 
-    def close(self) -> None:
-        """End the loop; what it runs is left where it is. Closing again does nothing."""
-        if not self.is_open():
+    def close(self, last: Callable[[], Coroutine[Any, Any, None]], then: Callable[[], None] = lambda: None) -> None:
+        """Take no more work, run `last`, which is to end what is under way, then call `then`, and end the loop. Closing
+        again does nothing."""
+        # What came after `last` would never be done, and who waits for it would wait for ever.
+        with self._lock:
+            was_open, self._takes_work = self._takes_work, False
+        if not was_open:
             return
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        try:
+            asyncio.run_coroutine_threadsafe(last(), self._loop).result()
+            then()
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
 
 
 async def settled() -> None:

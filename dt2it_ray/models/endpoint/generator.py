@@ -13,6 +13,7 @@ from dt2it_ray.models.endpoint.client import EndpointClient
 from dt2it_ray.models.endpoint.reply import ChatReply
 from dt2it_ray.models.endpoint.settings import EndpointSettings
 from dt2it_ray.models.loop_thread import LoopThread, settled
+from dt2it_ray.models.message_parts import parts_of, refused_messages
 from dt2it_ray.models.model_settings import SamplingSettings
 from dt2it_ray.models.paid_replies import PaidReplies, drawn_for, side_by_side
 from dt2it_ray.models.protocols import Completion, GenerationRequest
@@ -50,15 +51,17 @@ class EndpointGenerator:
 
     def close(self) -> None:
         """Close the connections when no request is under way any more. Closing again does nothing."""
-        if self._loop.is_open():
-            self._loop.run(self._end())
-            self._loop.close()
+        self._loop.close(self._end)
 
     async def _end(self) -> None:
         await settled()
         await self._client.aclose()
 
     async def _answer(self, request: GenerationRequest) -> list[Completion] | Dropped:
+        # The server alone knows its special tokens.
+        refused = refused_messages(request.messages, len(request.images), special=())
+        if refused is not None:
+            return refused
         try:
             messages = wire_messages(request.messages, request.images)
         except BadImage as error:
@@ -83,7 +86,7 @@ class EndpointGenerator:
 
     def _tokens(self, request: GenerationRequest, samples: int) -> int:
         """A guess of what the request takes."""
-        characters = sum(len(part.get("text", "")) for message in request.messages for part in _parts(message))
+        characters = sum(len(part.get("text", "")) for message in request.messages for part in parts_of(message))
         prompt = characters // CHARACTERS_PER_TOKEN + len(request.images) * TOKENS_PER_IMAGE
         return prompt + samples * self._sampling.max_new_tokens
 
@@ -94,14 +97,15 @@ def sampled_by(sampling: SamplingSettings) -> dict[str, Any]:
 
 
 def wire_messages(messages: Sequence[Message], images: Sequence[bytes]) -> list[Message]:
-    """Messages as chat servers read them: the n-th image part carries the n-th image as a data: URL.
+    """Messages as chat servers read them: the n-th image part carries the n-th image as a data: URL. There must be as
+    many of both.
 
     Raises:
         BadImage: an image is of no known kind.
     """
     contents = iter(images)
     return [
-        {**message, "content": [_wire_part(part, contents) for part in _parts(message)]}
+        {**message, "content": [_wire_part(part, contents) for part in parts_of(message)]}
         if not isinstance(message["content"], str)
         else message
         for message in messages
@@ -114,11 +118,6 @@ def _wire_part(part: dict[str, Any], images: Any) -> dict[str, Any]:
     content = next(images)
     encoded = base64.b64encode(content).decode()
     return {"type": "image_url", "image_url": {"url": f"data:{media_type(content)};base64,{encoded}"}}
-
-
-def _parts(message: Message) -> list[dict[str, Any]]:
-    content = message["content"]
-    return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
 def _split(told: ChatReply) -> list[CachedReply]:

@@ -95,14 +95,13 @@ class AsyncEngine:
 
     def close(self) -> None:
         """End the engine's processes, which gives its memory back. Closing again does nothing."""
-        if not self._loop.is_open():
-            return
+        # vLLM's own tasks would take the end of the engine for its death.
+        self._loop.close(cut_short, self._shut_down)
+
+    def _shut_down(self) -> None:
         if self._vllm is not None:
-            # vLLM's own tasks would take the end of the engine for its death.
-            self._loop.run(cut_short())
             self._vllm.shutdown()
-        self._loop.close()
-        self._vllm = None
+            self._vllm = None
 
 
 async def _start(arguments: Mapping[str, Any]) -> Any:

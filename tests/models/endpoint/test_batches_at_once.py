@@ -83,6 +83,20 @@ def test_a_generator_is_closed_once_its_last_request_has_ended() -> None:
     assert not any(thread.name == "endpoint" for thread in set(threading.enumerate()) - before)
 
 
+def test_a_batch_that_comes_while_a_generator_closes_is_refused() -> None:
+    with chat_server() as server, generator(server) as endpoint, ThreadPoolExecutor(2) as threads:
+        came, go_on = holding_back(server, "a0")
+        asked = threads.submit(endpoint.generate, batch("a", 1))
+        assert came.wait(WAIT_S)
+        closed = threads.submit(endpoint.close)
+        with pytest.raises(StageFailed, match="endpoint engine has been closed"):
+            [endpoint.generate(batch(f"late{number} ", 1)) for number in range(1000)]
+        assert not asked.done()
+        go_on.set()
+        assert first_words(asked.result(timeout=WAIT_S)) == ["a0"]
+        closed.result(timeout=WAIT_S)
+
+
 def test_ray_is_told_how_many_batches_a_generator_takes_at_once() -> None:
     with chat_server() as server, generator(server) as endpoint:
         assert EngineFn(lambda batch: Outcome(batch), endpoint).calls_at_once == 3

@@ -62,6 +62,20 @@ def test_an_image_of_no_kind_drops_its_request_only() -> None:
     assert len(texts(good)) == 2
 
 
+@pytest.mark.parametrize("places", [0, 2])
+def test_a_request_with_another_number_of_images_than_of_places_is_dropped_alone(places: int) -> None:
+    wrong = GenerationRequest("a", (user_turn("Q a?", places),), (picture(1),), 2)
+    with chat_server() as server, generator(server) as endpoint:
+        bad, good = endpoint.generate([wrong, request("b")])
+    assert isinstance(bad, Dropped)
+    assert (bad.reason, bad.detail) == (
+        DropReason.IMAGE_MISSING,
+        f"{places} image places in the messages, 1 images given",
+    )
+    assert len(texts(good)) == 2
+    assert len(server.bodies) == 1
+
+
 @pytest.mark.parametrize("fault", ["429", "500", "503", "garbage", "encoding", "half", "silence", "gone"])
 def test_a_fault_that_passes_costs_a_try(fault: str) -> None:
     timeout_s = 2 if fault == "silence" else 20
