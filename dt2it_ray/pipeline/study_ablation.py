@@ -25,6 +25,7 @@ VARIANTS = {
     AGREED: "+ pointwise agreement",
     UNDIVERSE: "agreement without diversity",
 }
+STAGES = {stage.name: stage for stage in (judge.LISTWISE, judge.POINTWISE)}
 CONTRASTS_STEP = "contrasts"
 CONTRASTS = ((LISTWISE, DIVERSE), (DIVERSE, AGREED), (LISTWISE, UNDIVERSE), (UNDIVERSE, AGREED))
 """What one part adds, each with and without the other."""
@@ -117,28 +118,34 @@ def _plan_world(planner: Planner[AblationSettings], seed: int) -> dict[str, Step
 
     asked = planner.settings.construction
     rows = world.plan_distill(add, seed, planner.settings.prompts)
-    whole = asked.model_copy(update={"diversity": asked.diversity.model_copy(update={"enabled": True})})
-    made = plan_construction(add, whole, planner.backbone, rows)
+    made = plan_construction(add, _whole(asked), planner.backbone, rows)
     step = {step.name.removeprefix(f"world-{seed}/"): step for step in planner.steps}
     sampled, screen = step["construct/generate"], step["construct/screen"]
     screener = f"listwise/{asked.listwise.judges[0].name}"
-    listwise = {name: judged for name, judged in made.judgements.items() if name.startswith("listwise/")}
     judged = {"rows": rows, "candidates": sampled}
-    alone = {
-        f"pointwise/{name}": add(f"sampled/pointwise/{name}", judge.POINTWISE, panel.settings, judged)
-        for name, panel in _pointwise(made.judgements).items()
+    alone = {screener: screen} | {
+        name: add(f"sampled/{name}", STAGES[name.partition("/")[0]], of_all.settings, judged)
+        for name, of_all in made.judgements.items()
+        if name != screener
     }
     compared = {
-        LISTWISE: (sampled, {screener: screen}),
-        DIVERSE: (made.candidates, listwise),
+        LISTWISE: (sampled, _listwise(alone)),
+        DIVERSE: (made.candidates, _listwise(made.judgements)),
         AGREED: (made.candidates, made.judgements),
-        UNDIVERSE: (sampled, {screener: screen, **alone}),
+        UNDIVERSE: (sampled, alone),
     }
     return {name: _plan_variant(add, asked, name, rows, *answers) for name, answers in compared.items()}
 
 
-def _pointwise(judgements: Mapping[str, Step]) -> dict[str, Step]:
-    return {name.removeprefix("pointwise/"): step for name, step in judgements.items() if name.startswith("pointwise/")}
+def _whole(asked: ConstructSettings) -> ConstructSettings:
+    """The construction with both parts that the study takes away."""
+    diversity = asked.diversity.model_copy(update={"enabled": True})
+    both = asked.pairs.model_copy(update={"agreement": "both"})
+    return asked.model_copy(update={"diversity": diversity, "pairs": both})
+
+
+def _listwise(judgements: Mapping[str, Step]) -> dict[str, Step]:
+    return {name: step for name, step in judgements.items() if name.startswith(f"{judge.LISTWISE.name}/")}
 
 
 def _plan_variant(

@@ -36,6 +36,26 @@ def test_the_ablation_compares_its_variants_over_all_worlds() -> None:
     assert alone == {step.name: step.fingerprint for step in steps if step.name.startswith("world-5/")}
 
 
+def test_all_judges_of_the_ablation_judge_in_every_variant_whatever_a_construction_would_do_with_them() -> None:
+    panel = {"judges": [{"name": "a"}, {"name": "b"}]}
+    construction = {"pairs": {"agreement": "listwise"}, "listwise": panel, "pointwise": panel}
+    asked = AblationSettings.model_validate({"seeds": [7], "construction": construction})
+    steps = {step.name: step for step in plan_ablation(asked)}
+    judged = {
+        variant: {name for name in steps[f"world-7/{variant}/pairs"].inputs if name not in ("rows", "facts")}
+        for variant in VARIANTS
+    }
+    listwise, both = {"listwise/a", "listwise/b"}, {"listwise/a", "listwise/b", "pointwise/a", "pointwise/b"}
+    assert judged == {"listwise": listwise, "diverse": listwise, "agreed": both, "agreed_alone": both}
+    for variant in VARIANTS:
+        how = steps[f"world-7/{variant}/pairs"].settings
+        assert isinstance(how, PairSettings)
+        assert how.agreement == ("both" if judged[variant] == both else "listwise")
+    sampled = steps["world-7/construct/generate"]
+    on_sampled = [step for name, step in steps["world-7/agreed_alone/pairs"].inputs.items() if name.endswith("/b")]
+    assert [step.inputs["candidates"] for step in on_sampled] == [sampled, sampled]
+
+
 @pytest.mark.parametrize("seeds", [(), (1, 2, 1)])
 def test_an_ablation_needs_worlds_that_differ(seeds: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="seeds"):
