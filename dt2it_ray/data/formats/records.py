@@ -4,13 +4,20 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
+from dt2it_ray.data.formats.containers.archive import MEMBER
 from dt2it_ray.data.formats.containers.block import BROKEN, Block, told
 from dt2it_ray.data.formats.containers.compressed import Pieces, opened, plain_name
 from dt2it_ray.data.formats.containers.delimited import DELIMITERS, cut_delimited, parse_delimited
 from dt2it_ray.data.formats.containers.json_list import cut_list, parse_list
 from dt2it_ray.data.formats.containers.lines import Numbered, are_lines, cut_lines, parse_lines
 from dt2it_ray.data.formats.containers.samples import cut_samples, parse_samples
-from dt2it_ray.data.formats.containers.tables import cut_arrow, cut_parquet, parse_arrow, parse_parquet
+from dt2it_ray.data.formats.containers.tables import (
+    cut_arrow,
+    cut_packed_parquet,
+    cut_parquet,
+    parse_arrow,
+    parse_parquet,
+)
 from dt2it_ray.data.formats.files import Files
 from dt2it_ray.data.formats.read_batch import Record
 from dt2it_ray.errors import InputError, StoreError
@@ -68,7 +75,9 @@ def read_records(folder: Files, name: str) -> Iterator[Record]:
 
 def _cut(folder: Files, name: str, kind: str) -> Iterator[Block]:
     where = folder.path(name)
-    if kind == ".parquet":
+    if kind == ".parquet" and MEMBER in name:
+        yield from _blocks(name, ".arrow", cut_packed_parquet(folder, name))
+    elif kind == ".parquet":
         yield from _blocks(name, kind, cut_parquet(folder, name))
     elif kind in (".arrow", ".tar"):
         with folder.stream(name) as stream:

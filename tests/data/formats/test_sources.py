@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dt2it_ray.data.formats.block_pool import map_blocks
@@ -163,6 +164,16 @@ def test_files_of_rows_in_an_archive_are_its_members(tmp_path: Path, name: str) 
     assert source.names == (f"{name}!rows/a.json", f"{name}!rows/b.jsonl")
     assert fields_in(source) == [{"a": 3}, {"a": 1}, {"a": 2}]
     assert fields_in(pickle.loads(pickle.dumps(source))) == fields_in(source)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_tables_in_an_archive_are_read(tmp_path: Path, workers: int) -> None:
+    table = pa.Table.from_pylist([{"a": number} for number in range(600)])
+    sink = io.BytesIO()
+    pq.write_table(table, sink, row_group_size=250)
+    put(tmp_path, "rows.tgz", content=tar_of({"a.parquet": sink.getvalue()}, "w:gz"))
+    done = list(map_blocks(numbers_of, found(tmp_path / "rows.tgz"), workers))
+    assert [each for block in done for each in block] == [("rows.tgz!a.parquet", number) for number in range(1, 601)]
 
 
 def test_samples_of_a_tar_join_their_members(tmp_path: Path) -> None:

@@ -36,6 +36,23 @@ def cut_parquet(folder: Files, name: str) -> Iterator[tuple[int, RowGroup]]:
         first += size
 
 
+def cut_packed_parquet(folder: Files, name: str) -> Iterator[tuple[int, bytes]]:
+    """The rows of a Parquet file in an archive, which no worker shall open again, as Arrow streams.
+
+    Raises:
+        InputError: the file is cut off or no Parquet.
+    """
+    first = 1
+    try:
+        with folder.stream(name) as stream:
+            for batch in pq.ParquetFile(_seekable(stream)).iter_batches(ROWS_AT_ONCE, use_threads=False):
+                yield first, _encoded(batch)
+                first += batch.num_rows
+    except BROKEN as error:
+        where = folder.path(name)
+        raise InputError(f"cannot read {where}, cut off or no Parquet behind row {first - 1}: {told(error)}") from None
+
+
 def parse_parquet(place: RowGroup, first: int) -> Iterator[Numbered]:
     """The rows of a row group.
 
