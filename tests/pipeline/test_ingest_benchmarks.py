@@ -1,0 +1,80 @@
+"""Rows that stand in a benchmark are dropped and counted by benchmark; images that the benchmark lacks are told of."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dt2it_ray.data.formats import vl_rewardbench
+from dt2it_ray.errors import ConfigError
+from dt2it_ray.pipeline.ingest_run import run_ingest_command
+from dt2it_ray.store.files import Folder
+from tests.data.formats.benchmark_rows import benchmark_row
+from tests.stages.ingest_files import flat, ingest, picture, refused, write_lines
+
+LONG = "How many red cars stand in front of the old station on the left side of the picture"
+ROWS = [
+    flat("What is it?", image_path="copy.jpg"),
+    flat("Where is it?", image_path="other.png"),
+    flat(f"{LONG}?", image_path="other.png"),
+    flat("Is this text?"),
+]
+
+
+def benchmark(tmp_path: Path, rows: list[dict[str, Any]]) -> str:
+    (tmp_path / "bench").mkdir(exist_ok=True)
+    (tmp_path / "bench" / "a.png").write_bytes(picture(1))
+    write_lines(tmp_path / "bench" / "rows.jsonl", rows)
+    (tmp_path / "copy.jpg").write_bytes(picture(1, "JPEG", quality=70))
+    (tmp_path / "other.png").write_bytes(picture(2))
+    return str(tmp_path / "bench")
+
+
+ASKED = [flat("Which?", image_path="a.png"), flat("Is this text"), flat(f"{LONG}, please?", image_path="a.png")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "gone"),
+    [
+        ({}, {1, 4}),
+        ({"near": {"use": []}}, {4}),
+        ({"match": "question"}, {4}),
+        ({"match": "question", "near": {"use": ["questions"], "question_alike": 0.75}}, {3, 4}),
+        ({"match": "either"}, {1, 4}),
+        ({"match": "both"}, set()),
+    ],
+)
+def test_what_counts_as_contained_is_set(tmp_path: Path, fields: dict[str, Any], gone: set[int]) -> None:
+    folder = benchmark(tmp_path, ASKED)
+    summary = ingest(tmp_path, ROWS, decontaminate={"benchmarks": {"flat": folder}, **fields})
+    assert {row["row"] for row in refused(tmp_path)} == gone
+    assert summary["in_benchmarks"] == {"flat": len(gone)}
+    assert all(row["reason"] == "in_benchmark" for row in refused(tmp_path))
+
+
+def test_a_released_benchmark_is_read_in_its_own_layout(tmp_path: Path) -> None:
+    benchmark(tmp_path, ASKED)
+    row = benchmark_row("hallucination-1", images=(picture(1),))
+    vl_rewardbench.write([row], Folder(str(tmp_path / "vl")))
+    summary = ingest(tmp_path, ROWS, decontaminate={"benchmarks": {"vl_rewardbench": str(tmp_path / "vl")}})
+    assert summary["in_benchmarks"] == {"vl_rewardbench": 1}
+    assert [row["row"] for row in refused(tmp_path)] == [1]
+
+
+def test_the_command_tells_what_was_dropped_and_which_images_a_benchmark_lacks(tmp_path: Path) -> None:
+    folder = benchmark(tmp_path, [*ASKED, flat("Gone?", image_path="gone.png")])
+    source = write_lines(tmp_path / "rows.jsonl", ROWS)
+    named = {"files.input": source, "output": str(tmp_path / "out"), "ingest.format": "flat"}
+    over = [f"ingest.decontaminate.benchmarks={json.dumps({'flat': folder})}"]
+    told = "\n".join(run_ingest_command(named, None, over))
+    assert "2 of 4 rows in" in told
+    assert "2 dropped: in_benchmark" in told
+    assert "2 in flat, of 4 rows; images of 1 rows are missing" in told
+
+
+def test_a_benchmark_that_is_not_there_or_not_known_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there are no files in"):
+        ingest(tmp_path, ROWS, decontaminate={"benchmarks": {"flat": str(tmp_path / "nowhere")}})
+    with pytest.raises(ConfigError, match="there is no benchmark 'nothing'"):
+        ingest(tmp_path, ROWS, decontaminate={"benchmarks": {"nothing": str(tmp_path)}})
