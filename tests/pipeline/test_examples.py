@@ -43,9 +43,9 @@ def test_nlvr_sentences_are_compared_without_case_and_full_stop(tmp_path: Path) 
 
 def test_nlvr_pairs_show_the_image_that_fits_first_in_half_of_all_rows(tmp_path: Path) -> None:
     written = write_nlvr(write_release(tmp_path), tmp_path / "out")
-    train, test = (read(tmp_path / "out" / name) for name in written)
+    train, test = (read(tmp_path / "out" / name) for name in ("train.jsonl", "test.jsonl"))
     rows = train + test
-    assert len(rows) == sum(written.values()) == 2 * len(SENTENCES)
+    assert len(rows) == written["train.jsonl"] + written["test.jsonl"] == 2 * len(SENTENCES)
     assert not {row["question"] for row in train} & {row["question"] for row in test}
     for row in rows:
         fits_first = row["images"][0].endswith("-0-0.png")
@@ -53,6 +53,15 @@ def test_nlvr_pairs_show_the_image_that_fits_first_in_half_of_all_rows(tmp_path:
         assert {row["chosen"], row["rejected"]} == {FIRST_BETTER, SECOND_BETTER}
         assert all((tmp_path / "out" / image).exists() for image in row["images"])
     assert sum(row["chosen"] == FIRST_BETTER for row in rows) == len(SENTENCES)
+
+
+def test_nlvr_sentences_are_questions_about_each_of_their_images_too(tmp_path: Path) -> None:
+    written = write_nlvr(write_release(tmp_path), tmp_path / "out")
+    train, test = (read(tmp_path / "out" / name) for name in ("train_answers.jsonl", "test_answers.jsonl"))
+    assert len(train) + len(test) == written["train_answers.jsonl"] + written["test_answers.jsonl"] == 121
+    assert not {row["question"] for row in train} & {row["question"] for row in test}
+    assert {row["chosen"] for row in train + test if row["id"].endswith("-0")} == {"Yes."}
+    assert {row["rejected"] for row in train + test if not row["id"].endswith("-0")} == {"Yes."}
 
 
 def test_a_damaged_release_is_named_by_file_and_row(tmp_path: Path) -> None:

@@ -55,23 +55,43 @@ def pairs_of(sentences: Numbers) -> Iterator[tuple[Sentence, str, str]]:
 
 
 def write_nlvr(folder: Path, output: Path) -> dict[str, int]:
-    """Write `train.jsonl` and `test.jsonl`, which share no sentence, and the images; returns the rows of each.
+    """Write two-image questions to `train.jsonl` and `test.jsonl`, and whether a sentence is true of one image
+    to `train_answers.jsonl` and `test_answers.jsonl`; training and tests share no sentence. Returns the rows of each.
 
     Raises:
         InputError: a file is missing or not what the release has.
     """
-    pairs = list(pairs_of(read_sentences(folder)))
-    rows = _rows(pairs)
-    parts: dict[str, list[dict[str, Any]]] = {"train.jsonl": [], "test.jsonl": []}
-    for (sentence, *_), row in zip(pairs, rows, strict=True):
-        tested = unit_interval("nlvr test", sentence) < TEST_SHARE
-        parts["test.jsonl" if tested else "train.jsonl"].append(row)
+    sentences = read_sentences(folder)
+    pairs = list(pairs_of(sentences))
+    compared = [(sentence, row) for (sentence, *_), row in zip(pairs, _rows(pairs), strict=True)]
     output.mkdir(parents=True, exist_ok=True)
     with tarfile.open(folder / IMAGES) as images:
         images.extractall(output, filter="data")
-    for name, its_rows in parts.items():
-        (output / name).write_text("".join(f"{json.dumps(row)}\n" for row in its_rows), encoding="utf-8")
-    return {name: len(its_rows) for name, its_rows in parts.items()}
+    return _write(output, "", compared) | _write(output, "_answers", list(_answers(sentences)))
+
+
+def _write(output: Path, kind: str, rows: list[tuple[Sentence, dict[str, Any]]]) -> dict[str, int]:
+    written = {}
+    for part in ("train", "test"):
+        lines = [f"{json.dumps(row)}\n" for sentence, row in rows if _is_tested(sentence) == (part == "test")]
+        (output / f"{part}{kind}.jsonl").write_text("".join(lines), encoding="utf-8")
+        written[f"{part}{kind}.jsonl"] = len(lines)
+    return written
+
+
+def _is_tested(sentence: Sentence) -> bool:
+    return unit_interval("nlvr test", sentence) < TEST_SHARE
+
+
+def _answers(sentences: Numbers) -> Iterator[tuple[Sentence, dict[str, Any]]]:
+    """Every image with its sentence as a question, of which one answer is right."""
+    for sentence in sorted(sentences):
+        for label, names in sentences[sentence].items():
+            for name in names:
+                chosen, rejected = ("Yes.", "No.") if label == "true" else ("No.", "Yes.")
+                question = f"Is this sentence true of the image: {sentence}?"
+                image = {"id": name, "images": [f"dev_images/dev-{name}-0.png"]}
+                yield sentence, {**image, "question": question, "chosen": chosen, "rejected": rejected}
 
 
 def _rows(pairs: list[tuple[Sentence, str, str]]) -> list[dict[str, Any]]:
