@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dt2it_ray.errors import InputError
+from dt2it_ray.data.formats import rewardbench_2
+from dt2it_ray.errors import ConfigError, InputError
 from dt2it_ray.pipeline.evaluate_models import prediction_rows
 from dt2it_ray.pipeline.evaluate_run import EvaluateRunSettings, evaluate_benchmark
 from dt2it_ray.report.evaluation_text import evaluation_lines, evaluation_markdown
@@ -38,6 +39,8 @@ def run_evaluation(
     """
     given = [f"{key}={json.dumps(value)}" for key, value in named.items() if value]
     settings = load_settings(EvaluateRunSettings, config, [*given, *overrides])
+    if settings.benchmark == rewardbench_2.NAME:
+        return _run_rewardbench_2(settings, outputs)
     evaluated = evaluate_benchmark(settings)
     result = evaluated.result
     made: dict[str, Callable[[], str]] = {
@@ -50,6 +53,18 @@ def run_evaluation(
     for name in written:
         write_text(name, made[name]())
     return [*evaluation_lines(result), *([f"Figures: {', '.join(written)}"] if written else [])]
+
+
+def _run_rewardbench_2(settings: EvaluateRunSettings, outputs: Outputs) -> list[str]:
+    """Its rows have several answers each, so that no figure of pairs is defined: JSON only."""
+    if outputs.markdown or outputs.page or outputs.save:
+        raise ConfigError(f"{rewardbench_2.NAME} has --json only")
+    from dt2it_ray.pipeline.evaluate_rewardbench_2 import evaluate_rewardbench_2, rewardbench_2_lines
+
+    result = evaluate_rewardbench_2(settings)
+    if outputs.json:
+        write_text(outputs.json, _as_json(result))
+    return rewardbench_2_lines(result)
 
 
 def write_leaderboard(names: Sequence[str], page: str) -> None:

@@ -13,7 +13,7 @@ from dt2it_ray.data.formats.benchmark_rows import PlacedRow, read_rows, row_file
 from dt2it_ray.data.formats.fields import RowRefused
 from dt2it_ray.data.formats.files import Files
 from dt2it_ray.data.formats.pair_benchmarks import benchmark_format
-from dt2it_ray.errors import InputError
+from dt2it_ray.errors import ConfigError, InputError
 from dt2it_ray.rules.predictions import PlacedItem
 from dt2it_ray.store.files import Folder
 
@@ -66,7 +66,7 @@ def load_benchmark(name: str, path: str, images: bool = False) -> LoadedBenchmar
     those that lie in the rows themselves are read too.
 
     Raises:
-        ConfigError: no benchmark has this name. InputError: there are no rows, or a file cannot be read.
+        ConfigError: no benchmark has this name, or no file. InputError: there are no rows, or a file cannot be read.
     """
     format = benchmark_format(name)
     folder, files = _found(format, path)
@@ -83,6 +83,8 @@ def _found(format: BenchmarkFormat, path: str) -> tuple[Folder, list[str]]:
     parent, _, name = whole.rstrip("/").rpartition("/")
     if name in Folder(parent).names():
         return Folder(parent), [name]
+    if not Folder(parent).exists(name):
+        raise ConfigError(f"rows={path}: there is no such file or folder")
     return Folder(path), row_files(format, Folder(path))
 
 

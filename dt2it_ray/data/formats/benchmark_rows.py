@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -42,14 +42,19 @@ def row_files(format: BenchmarkFormat, folder: Files) -> list[str]:
     Raises:
         InputError: there is none, or a shard is missing.
     """
+    return files_of(format.name, format.files, folder)
+
+
+def files_of(benchmark: str, patterns: Sequence[str], folder: Files) -> list[str]:
+    """The same for a benchmark's name and the patterns of its files; the first pattern that fits any decides."""
     names = folder.names(recursive=True)
-    for pattern in format.files:
+    for pattern in patterns:
         found = [name for name in names if re.fullmatch(pattern, name)]
         if found:
             _refuse_lacking_shards(found, folder)
             return found
     raise InputError(
-        f"{folder.path('')} has no file of {format.name}; looked for {', '.join(format.files)}. "
+        f"{folder.path('')} has no file of {benchmark}; looked for {', '.join(patterns)}. "
         "Name the file of rows itself, or download the benchmark again."
     )
 
