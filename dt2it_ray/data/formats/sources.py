@@ -36,37 +36,42 @@ class Source:
 
 
 def find_source(address: str, open_folder: Callable[[str], Files]) -> Source:
-    """The source at a local path or an object storage URI: a file of rows, an archive of them, a WebDataset tar, a
-    folder, or a pattern in which `*` stands for a part of a name and `**` for folders. Names are sorted.
+    """The source at a local path or an object storage URI, its names sorted: a file of rows, an archive of them or a
+    member of one, a WebDataset tar, a folder, or a pattern in which `*` stands for a part of a name, `**` for folders.
 
     Raises:
         InputError: there is no such file, none is a file of rows, a shard is missing, or a folder holds several splits.
     """
-    parent, _, last = address.rstrip("/").rpartition("/")
-    if WILD.search(address if "://" not in address else address.replace("?", "")) and not _is_file(
-        open_folder(parent or "."), last
-    ):
-        return _by_pattern(address, open_folder)
-    inside = open_folder(address)
-    if names := inside.names(recursive=True):
-        chosen = _rows_of_folder(inside, names)
-        _refuse_splits(inside, chosen)
-        return _opened(inside, chosen)
-    folder = open_folder(parent or ("/" if address.startswith("/") else "."))
-    if not _is_file(folder, last):
+    outer, mark, member = address.partition(MEMBER)
+    parent, _, last = outer.rstrip("/").rpartition("/")
+    beside = open_folder(_folder_or_here(parent, address))
+    # A file may have signs of a pattern in its name.
+    if _is_file(WithArchives(beside), f"{last}{mark}{member}"):
+        return _opened(beside, [f"{last}{mark}{member}"])
+    if wild := WILD.search(address):
+        return _by_pattern(address, wild.start(), open_folder)
+    folder = open_folder(address)
+    names = folder.names(recursive=True)
+    if not names:
         raise InputError(f"{address}: there is no such file, and no folder with files in it")
-    return _opened(folder, [last])
+    chosen = _rows_of_folder(folder, names)
+    _refuse_splits(folder, chosen)
+    return _opened(folder, chosen)
 
 
-def _by_pattern(address: str, open_folder: Callable[[str], Files]) -> Source:
-    fixed = address[: WILD.search(address).start()].rpartition("/")[0]  # pyright: ignore[reportOptionalMemberAccess]
-    pattern = address[len(fixed) :].lstrip("/")
-    folder = open_folder(fixed or ("/" if address.startswith("/") else "."))
+def _by_pattern(address: str, first_sign: int, open_folder: Callable[[str], Files]) -> Source:
+    parent = address[:first_sign].rpartition("/")[0]
+    pattern = address[len(parent) :].lstrip("/")
+    folder = open_folder(_folder_or_here(parent, address))
     wanted = re.compile(_as_regex(pattern))
     names = [name for name in folder.names(recursive="/" in pattern or "**" in pattern) if wanted.fullmatch(name)]
     if not names:
         raise InputError(f"{address}: no file has such a name")
     return _opened(folder, [name for name in names if kind_of(name) or is_archive(name)] or names)
+
+
+def _folder_or_here(parent: str, address: str) -> str:
+    return parent or ("/" if address.startswith("/") else ".")
 
 
 def _as_regex(pattern: str) -> str:

@@ -164,6 +164,7 @@ def test_files_of_rows_in_an_archive_are_its_members(tmp_path: Path, name: str) 
     assert source.names == (f"{name}!rows/a.json", f"{name}!rows/b.jsonl")
     assert fields_in(source) == [{"a": 3}, {"a": 1}, {"a": 2}]
     assert fields_in(pickle.loads(pickle.dumps(source))) == fields_in(source)
+    assert fields_in(found(tmp_path / f"{name}!rows/b.jsonl")) == [{"a": 1}, {"a": 2}]
 
 
 @pytest.mark.parametrize("workers", [0, 1])
