@@ -18,6 +18,7 @@ from dt2it_ray.models.model_settings import ScoreSettings
 from dt2it_ray.models.protocols import Scorer
 from dt2it_ray.pipeline.evaluate_command import write_text
 from dt2it_ray.pipeline.evaluate_score import EvaluatePlace
+from dt2it_ray.report.best_of_n import build_curve_page
 from dt2it_ray.rules.best_of_n import Answered, best_of_n
 from dt2it_ray.rules.predictions import PlacedItem, align_many
 from dt2it_ray.settings import Settings
@@ -62,11 +63,13 @@ def measure_best_of_n(settings: BestOfNSettings) -> dict[str, Any]:
     return {"rows": settings.rows, "unscored": len(rows) - len(answered), **told}
 
 
-def run_best_of_n(settings: BestOfNSettings, output: str) -> list[str]:
-    """Measure, write the figures as JSON where a file is named, and return lines to print."""
+def run_best_of_n(settings: BestOfNSettings, output: str = "", page: str = "") -> list[str]:
+    """Measure, write the figures as JSON and as a page where files are named, and return lines to print."""
     told = measure_best_of_n(settings)
     if output:
         write_text(output, json.dumps(told, indent=2, allow_nan=False) + "\n")
+    if page:
+        write_text(page, build_curve_page(told))
     lines = [
         f"{told['prompts']:,} prompts; {told['left_out']:,} with fewer than {told['most']} answers, "
         f"{told['unscored']:,} unscored"

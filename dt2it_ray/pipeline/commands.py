@@ -128,7 +128,9 @@ def inspect(
 
 @app.command()
 def evaluate(
-    benchmark: Annotated[str, typer.Option(help="vl_rewardbench, multimodal_rewardbench, mm_rlhf_rewardbench.")] = "",
+    benchmark: Annotated[
+        str, typer.Option(help="Name of the benchmark, e.g. vl_rewardbench; see docs/evaluation.md.")
+    ] = "",
     rows: Annotated[str, typer.Option(help="File of the benchmark's rows, or the folder as released.")] = "",
     predictions: Annotated[
         list[str] | None, typer.Option(help="FILE or NAME=FILE of rewards, one line per row; several are compared.")
@@ -172,6 +174,7 @@ def best_of_n(
     rewards: Annotated[str, typer.Option(help="File of rewards by row; else those in the rows.")] = "",
     model: Annotated[str, typer.Option(help="Folder of a reward model that scores the answers.")] = "",
     json_file: Annotated[str, typer.Option("--json", help="File for the whole curve.")] = "",
+    page: Annotated[str, typer.Option(help="HTML file: the curve against n and KL.")] = "",
     config: Annotated[str, typer.Option("--config", help="YAML file of settings.")] = "",
     overrides: Overrides = None,
 ) -> None:
@@ -181,7 +184,8 @@ def best_of_n(
 
     named = {"rows": rows, "rewards": rewards, "model": model}
     given = [f"{key}={json.dumps(value)}" for key, value in named.items() if value]
-    for line in run_best_of_n(load_settings(BestOfNSettings, config or None, [*given, *(overrides or ())]), json_file):
+    settings = load_settings(BestOfNSettings, config or None, [*given, *(overrides or ())])
+    for line in run_best_of_n(settings, json_file, page):
         typer.echo(line)
 
 

@@ -15,8 +15,8 @@ from dt2it_ray.errors import ConfigError, StoreError
 from dt2it_ray.models.model_settings import CollateSettings, ScoreSettings
 from dt2it_ray.models.outside_scorer import OutsideScorer, open_scorer
 from dt2it_ray.models.protocols import Conversation
-from dt2it_ray.models.reward_model import load_backbone
 from dt2it_ray.models.torch_scorer import TorchScorer
+from dt2it_ray.models.weights import load_backbone
 from tests.models.random_model import picture, write_random_model
 
 

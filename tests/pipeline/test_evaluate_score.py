@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from dt2it_ray.data.formats import multimodal_rewardbench, vl_rewardbench
-from dt2it_ray.models.reward_model import load_backbone
+from dt2it_ray.models.weights import load_backbone
 from dt2it_ray.pipeline.evaluate_command import Outputs, run_evaluation
 from dt2it_ray.pipeline.evaluate_rows import LoadedBenchmark, load_benchmark
 from dt2it_ray.pipeline.evaluate_score import score_rows
