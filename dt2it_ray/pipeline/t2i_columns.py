@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dt2it_ray.data.chat import HAN
-from dt2it_ray.data.formats.t2i.choice import MEDIA_MARK
+from dt2it_ray.data.formats.preferences.marks import MEDIA
 from dt2it_ray.data.formats.t2i.comparison import IMAGE_MARKS
 from dt2it_ray.data.schema import IMAGE
 from dt2it_ray.data.t2i_wording import AROUND_CAPTION, chosen_and_rejected
@@ -94,9 +94,9 @@ def _starts_visibly(texts: pa.StringArray) -> np.ndarray:
 def _marked(texts: pa.StringArray) -> np.ndarray:
     """Whether a text holds the mark of a file; false for nulls."""
     # Next to no text does, and one search through all of them is sooner done than one in each of them.
-    if not re.search(MEDIA_MARK.pattern.encode(), texts.buffers()[2] or b""):
+    if not re.search(MEDIA.pattern.encode(), texts.buffers()[2] or b""):
         return np.zeros(len(texts), bool)
-    return _as_mask(pc.match_substring_regex(texts, MEDIA_MARK.pattern))
+    return _as_mask(pc.match_substring_regex(texts, MEDIA.pattern))
 
 
 # `pa.array`, `pa.scalar` and `to_numpy` load pandas, which takes longer than most files; what follows does not.

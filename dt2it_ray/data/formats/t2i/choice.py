@@ -1,16 +1,14 @@
 """What a text-to-image row says, whatever its file calls it, and why a row that says nothing usable is refused."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from dt2it_ray.data.formats.preferences.marks import MEDIA
+
 Image = str | Mapping[str, Any]
 """A path or address, or a mapping with `bytes`, which are there, and `path` as in image columns of Parquet files."""
-
-MEDIA_MARK = re.compile("<(?:image|video|audio)>")
-"""Stands for a file in the texts of LLaMA-Factory, which refuses rows with another number of marks than of files."""
 
 
 class Choice(NamedTuple):
@@ -49,7 +47,7 @@ def caption_of(value: Any, field: str) -> str:
     """`value` if it is a text that is not blank and has no mark of a file."""
     if not isinstance(value, str) or not value or value.isspace():
         raise RowRefused(Refusal.FIELD_INVALID, field, f"{_shown(value)} is no caption")
-    if mark := MEDIA_MARK.search(value):
+    if mark := MEDIA.search(value):
         raise RowRefused(Refusal.FIELD_INVALID, field, f"the caption holds {mark[0]}, which would count as a file")
     return value
 
