@@ -1,12 +1,19 @@
 """What a server failed to answer is never lost silently: the step ends with an error, and the next run asks for it."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from dt2it_ray.errors import StageFailed
-from dt2it_ray.pipeline.lost_rows import unanswered
+from dt2it_ray.pipeline.lost_rows import refuse_too_many_dropped, refuse_waiting, unanswered
+from dt2it_ray.pipeline.run_settings import PlacedSettings
+from dt2it_ray.stages.judge import LISTWISE
+from dt2it_ray.stages.judges import JudgingSettings
+from dt2it_ray.stages.stage import Placement, Step
 from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Manifest
 from dt2it_ray.store.parts import Seal
@@ -74,6 +81,41 @@ def test_what_fails_again_waits_again_until_it_is_accepted(tmp_path: Path) -> No
     assert manifest.counts.reasons == {"endpoint_failed": 1}
     [refused] = manifest.dropped
     assert data_of(tmp_path, manifest).read_table(refused.name)["reason"].to_pylist() == ["endpoint_failed"]
+
+
+def waiting_step(name: str, place: Mapping[str, Any]) -> Step:
+    return Step(
+        name=name, stage=LISTWISE, settings=JudgingSettings(), inputs={}, placement=Placement.model_validate(place)
+    )
+
+
+@pytest.mark.parametrize("name", ["construct/listwise/judge-a.1", "construct/screen"])
+@pytest.mark.parametrize(
+    "placement",
+    [
+        {"default": {"engine": "ray", "workers": 8, "max_dropped": 0.5}},
+        {"listwise/judge-a.1": {"gpus": 1}, "listwise": {"workers": 2}},
+    ],
+)
+def test_the_setting_that_is_told_accepts_what_waits_and_changes_nothing_else(
+    name: str, placement: dict[str, Any]
+) -> None:
+    placed = PlacedSettings.model_validate({"name": "toy", "placement": placement})
+    before = placed.placement_of(name, "listwise")
+    with pytest.raises(StageFailed) as told:
+        refuse_waiting(waiting_step(name, before.model_dump()), [Seal("p", 1, 0, 1, 0, "", {"endpoint_failed": 1})])
+    [setting] = re.findall("set (placement: .*) and run again", str(told.value))
+    accepting = {"name": "toy", "placement": placement | yaml.safe_load(setting)["placement"]}
+    after = PlacedSettings.model_validate(accepting).placement_of(name, "listwise")
+    assert after == before.model_copy(update={"accept_unanswered": True})
+
+
+@pytest.mark.parametrize(("reason", "is_told"), [("reply_invalid", True), ("too_few_answers", True), ("tied", False)])
+def test_who_is_told_to_make_a_step_anew_is_told_that_replies_are_kept(reason: str, is_told: bool) -> None:
+    step = waiting_step("construct/listwise/a", {})
+    with pytest.raises(StageFailed, match="dropped 9 of 10 rows") as told:
+        refuse_too_many_dropped(step, Folder("/runs/toy/construct/listwise/a/f00"), {reason: 9}, 10)
+    assert ("delete `replies`" in str(told.value)) == is_told
 
 
 @pytest.mark.parametrize(
