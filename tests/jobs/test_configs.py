@@ -9,6 +9,7 @@ import pytest
 from dt2it_ray.models.backbones import Backbone
 from dt2it_ray.pipeline.construct_run import ConstructRunSettings, plan_construct
 from dt2it_ray.pipeline.evaluate_run import EvaluateRunSettings
+from dt2it_ray.pipeline.job_folder import refuse_lost_files
 from dt2it_ray.pipeline.plan import plan_run
 from dt2it_ray.pipeline.run_settings import RunSettings
 from dt2it_ray.pipeline.study_style import StyleStudySettings, plan_style_study
@@ -41,6 +42,12 @@ def test_the_construction_makes_a_plan(tmp_path: Path) -> None:
     (tmp_path / "asked.jsonl").write_text("")
     given = [f"input={tmp_path}/asked.jsonl"]
     assert plan_construct(load_settings(ConstructRunSettings, JOBS / "configs" / CONSTRUCT, given))
+
+
+def test_the_construction_can_be_submitted_as_a_job_once_its_files_are_shared() -> None:
+    shared = ["root=/shared/runs", "input=/shared/asked.jsonl", "output=/shared/pairs.json"]
+    settings = load_settings(ConstructRunSettings, JOBS / "configs" / CONSTRUCT, shared)
+    refuse_lost_files(settings, "/tmp/ray/working_dir_files/_ray_pkg_0a")
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
