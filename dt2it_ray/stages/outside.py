@@ -54,12 +54,12 @@ def open_images(batch: pa.Table, root: Files) -> Outcome:
     rows, refused = [], []
     for row in batch.to_pylist():
         try:
-            rows.append({**row, "images": [open_image(image, root) for image in row["images"]]})
+            rows.append({**row, "images": [open_image(image, root) for image in row["images"] or ()]})
         except RowRefused as refusal:
             trouble = Dropped(refusal.reason, f"{refusal.where}: {refusal.problem}", row["question"])
             refused.append(trouble.row(row["prompt_id"]))
     return Outcome(pa.Table.from_pylist(rows, schema=PROMPTS), dropped_table(refused))
 
 
-LOAD_PROMPTS = LoadStage(name="load_prompts", version=2, writes=PROMPTS, load=load_prompts)
+LOAD_PROMPTS = LoadStage(name="load_prompts", version=3, writes=PROMPTS, load=load_prompts)
 OPEN_IMAGES = MapStage(name="open_images", version=2, reads=PROMPTS, writes=PROMPTS, build=build_opening)

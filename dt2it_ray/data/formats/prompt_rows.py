@@ -7,19 +7,20 @@ Shapes, told apart row by row, each with a pair or a question alone:
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from dt2it_ray.data import ids
-from dt2it_ray.data.chat import language_of
+from dt2it_ray.data.chat import REWARD_SYSTEM, language_of
 from dt2it_ray.data.dropped import dropped_table
-from dt2it_ray.data.formats.fields import RowRefused, text_of
+from dt2it_ray.data.formats.fields import RowRefused, checked_text, text_of
 from dt2it_ray.data.formats.preference_rows import history_of
 from dt2it_ray.data.formats.preferences import flat, llama_factory
 from dt2it_ray.data.formats.preferences.asked import Asked, Told, asked_in
-from dt2it_ray.data.formats.preferences.values import images_in
+from dt2it_ray.data.formats.preferences.chats import ROLES
+from dt2it_ray.data.formats.preferences.values import images_in, refuse
 from dt2it_ray.data.formats.read_batch import ReadBatch, Record, refused_row
 from dt2it_ray.data.schema import PROMPTS, DropReason
 
@@ -64,7 +65,27 @@ def _own_row(fields: Mapping[str, Any]) -> dict[str, Any]:
     except (pa.ArrowException, TypeError, ValueError) as error:
         problem = f"not of the columns' types: {str(error).splitlines()[0]}"
         raise RowRefused(DropReason.FIELD_INVALID, "whole row", problem) from None
+    text_of(fields, "question")
+    if row["language"] not in REWARD_SYSTEM:
+        raise refuse("language", f"{row['language']!r} is none of {', '.join(REWARD_SYSTEM)}")
+    _refuse_bad_history(row["history"] or (), len(row["images"] or ()))
     return row
+
+
+def _refuse_bad_history(history: Sequence[Mapping[str, Any] | None], images: int) -> None:
+    """Raises RowRefused if a turn is of nobody, says nothing, or shows images that are not there."""
+    for place, turn in enumerate(history):
+        field = f"history[{place}]"
+        if turn is None:
+            raise refuse(field, "missing")
+        if (role := turn.get("role")) not in ROLES.values():
+            raise refuse(f"{field}.role", f"{role!r} is none of {', '.join(dict.fromkeys(ROLES.values()))}")
+        checked_text(turn.get("text"), f"{field}.text")
+        if (turn.get("images") or 0) < 0:
+            raise refuse(f"{field}.images", f"{turn['images']} is no number of images")
+    shown = sum(turn.get("images") or 0 for turn in history if turn)
+    if shown > images:
+        raise refuse("history", f"{shown} images are shown, there are {images}")
 
 
 def _asked(fields: Mapping[str, Any]) -> tuple[Asked, tuple[str, ...]]:

@@ -15,6 +15,12 @@ SHAREGPT = {
     "rejected": {"from": "gpt", "value": "A dog."},
     "images": ["a.png"],
 }
+OWN = dict.fromkeys(PROMPTS.names) | {"prompt_id": "p", "question": "?", "language": "en"}
+
+
+def said(**turn: Any) -> dict[str, Any]:
+    """An own row with one turn before its question, which is right but for these fields."""
+    return OWN | {"history": [{"role": "user", "text": "Hi", "images": 0} | turn]}
 
 
 def read(*rows: Any, batch_rows: int = 1024) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -65,10 +71,16 @@ def test_bytes_count_and_the_name_beside_them_does_not() -> None:
 
 
 def test_own_rows_keep_their_planted_truth() -> None:
-    own = dict.fromkeys(PROMPTS.names) | {"prompt_id": "p", "question": "?", "scene": "{}"}
+    own = OWN | {"scene": "{}"}
     [[row], []] = read(own)
     assert row == own
     assert read(without(own, "history")) == read(own)
+
+
+def test_own_rows_keep_their_history() -> None:
+    turns = [{"role": "user", "text": "Hi", "images": 1}, {"role": "assistant", "text": "Hello", "images": None}]
+    [[row], []] = read(OWN | {"images": [{"bytes": b"PNG", "path": None}], "history": turns})
+    assert row["history"] == turns
 
 
 def test_turns_before_the_question_are_its_history_and_part_of_its_name() -> None:
@@ -111,6 +123,13 @@ def test_of_equal_prompts_the_first_stays(batch_rows: int) -> None:
         (SHAREGPT | {"images": 5}, "field_invalid", "field images"),
         (dict.fromkeys(PROMPTS.names, 5), "field_invalid", "field prompt_id"),
         (dict.fromkeys(PROMPTS.names, 5) | {"prompt_id": "p"}, "field_invalid", "whole row"),
+        (OWN | {"question": None}, "field_invalid", "field question"),
+        (OWN | {"language": "de"}, "field_invalid", "field language: 'de'"),
+        (OWN | {"history": [None]}, "field_invalid", "field history[0]"),
+        (said(role="judge"), "field_invalid", "field history[0].role: 'judge'"),
+        (said(text=None), "field_invalid", "field history[0].text"),
+        (said(images=1), "field_invalid", "field history: 1 images are shown, there are 0"),
+        (said(images=-1), "field_invalid", "field history[0].images: -1"),
         (SHAREGPT | {"images": []}, "field_invalid", "1 <image> for 0 images"),
         (SHAREGPT | {"conversations": []}, "field_invalid", "field conversations"),
         (SHAREGPT | {"chosen": "A cat."}, "field_invalid", "field chosen"),
