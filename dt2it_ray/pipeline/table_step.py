@@ -1,6 +1,8 @@
 """How gather, load and export steps are done: in this process, on narrow tables or streams of outside rows."""
 
+import itertools
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
@@ -42,26 +44,43 @@ def do_load(step: Step, stage: LoadStage, run: Folder, reporter: Reporter) -> Ma
 
 
 def _seal_outcomes(step: Step, writes: pa.Schema, output: Folder, outcomes: Iterator[Outcome]) -> Made:
-    """Cut outcomes into parts of `step.part_rows` rows, each sorted by key; at least one part."""
+    """Cut outcomes into parts of `step.part_rows` rows, each sorted by key; at least one part.
+
+    One part is written while the rows of the next are made: writing does not hold the interpreter's lock.
+    """
     key = writes.names[0]
     seals: list[Seal] = []
     metrics: dict[str, Any] = {}
+    with ThreadPoolExecutor(1) as writer:
+        writing: list[Future[Seal]] = []
+        for part, rows, dropped in _parts(step.part_rows, writes, outcomes, metrics):
+            seals += [written.result() for written in writing]
+            writing = [writer.submit(_seal, output, part, rows, dropped, key)]
+        seals += [written.result() for written in writing]
+    return Made.of(seals, metrics)
+
+
+def _parts(
+    part_rows: int, writes: pa.Schema, outcomes: Iterator[Outcome], metrics: dict[str, Any]
+) -> Iterator[tuple[str, pa.Table, pa.Table]]:
+    """Names, rows and refused rows of the parts; `metrics` get those of the outcomes."""
+    key, parts = writes.names[0], map(part_name, itertools.count())
     waiting, dropped = writes.empty_table(), dropped_table()
     for outcome in outcomes:
         rows = outcome.rows.cast(writes)
         waiting = pa.concat_tables([waiting, rows.sort_by([(key, "ascending")])])
         dropped = pa.concat_tables([dropped, outcome.dropped])
         metrics.update(outcome.metrics)
-        while waiting.num_rows >= step.part_rows:
-            seals.append(_seal_next(output, len(seals), waiting.slice(0, step.part_rows), dropped, key))
-            waiting, dropped = waiting.slice(step.part_rows), dropped.slice(0, 0)
-    if waiting.num_rows or dropped.num_rows or not seals:
-        seals.append(_seal_next(output, len(seals), waiting, dropped, key))
-    return Made.of(seals, metrics)
+        while waiting.num_rows >= part_rows:
+            yield next(parts), waiting.slice(0, part_rows), dropped
+            waiting, dropped = waiting.slice(part_rows), dropped.slice(0, 0)
+    first = next(parts)
+    if waiting.num_rows or dropped.num_rows or first == part_name(0):
+        yield first, waiting, dropped
 
 
-def _seal_next(output: Folder, index: int, rows: pa.Table, dropped: pa.Table, key: str) -> Seal:
-    return seal_rows(output, part_name(index), rows, dropped, key, rows.num_rows + dropped.num_rows, 0)
+def _seal(output: Folder, part: str, rows: pa.Table, dropped: pa.Table, key: str) -> Seal:
+    return seal_rows(output, part, rows, dropped, key, rows.num_rows + dropped.num_rows, 0)
 
 
 def do_export(step: Step, stage: ExportStage, run: Folder, inputs: Mapping[str, Manifest], reporter: Reporter) -> Made:

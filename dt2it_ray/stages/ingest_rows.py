@@ -56,7 +56,6 @@ def keyed_row(preferred: Preference, record: Record, place: int, how: Keying) ->
     images = [{"bytes": image.get("bytes"), "path": image.get("path")} for image in preferred.images]
     source = preferred.source or how.source
     prompt, pair = row_ids(images, preferred.question, history, source, (preferred.chosen, preferred.rejected))
-    better, worse = normalised(preferred.chosen), normalised(preferred.rejected)
     asked = question_keys(question_text(preferred.question, history), how.signature)
     return (
         place_of(record, place),
@@ -81,8 +80,8 @@ def keyed_row(preferred: Preference, record: Record, place: int, how: Keying) ->
         asked["signature"],
         [image_key(image) for image in images],
         [None] * len(images),
-        content_id("answers", *sorted((better, worse))),
-        better <= worse,
+        content_id("answers", *sorted((preferred.chosen, preferred.rejected))),
+        preferred.chosen <= preferred.rejected,
     )
 
 

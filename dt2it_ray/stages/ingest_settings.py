@@ -76,8 +76,8 @@ class DuplicateSettings(Settings):
     """Pairs of one prompt that prefer opposite answers: `drop` all of them, for nothing says which is right, or
     `keep_first`. They are looked for where `within` is `pair`."""
     near: NearSettings = NearSettings()
-    """Off: rows are the same if their images are (byte by byte) and their texts (but for case, spaces and the mark at
-    the end)."""
+    """Off: rows are the same if their images are (byte by byte), their answers, and their questions (but for case,
+    spaces and the mark at the end)."""
 
 
 class DecontaminationSettings(Settings):

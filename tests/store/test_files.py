@@ -40,7 +40,7 @@ def test_a_table_that_was_damaged_in_place_is_noticed(tmp_path: Path) -> None:
     folder = Folder(str(tmp_path))
     folder.write_table("rows.parquet", pa.table({"n": list(range(600))}))
     content = bytearray(folder.read("rows.parquet"))
-    content[60] ^= 1
+    content[150] ^= 1
     (tmp_path / "rows.parquet").write_bytes(content)
     with pytest.raises(StoreError, match=r"cannot read .*rows\.parquet.*damaged"):
         folder.read_table("rows.parquet")
