@@ -1,12 +1,13 @@
 """How a generative judge's verdicts on the rows of a benchmark are got, and become rewards: its votes for each side."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from dt2it_ray.models.backbones import TINY, find_backbone
 from dt2it_ray.models.engines import with_checkpoint
 from dt2it_ray.models.protocols import Judge
 from dt2it_ray.pipeline.evaluate_models import ModelRewards
-from dt2it_ray.pipeline.evaluate_prompts import Lost, prompts_of
+from dt2it_ray.pipeline.evaluate_prompts import MIRRORED, Lost, place_of, prompts_of
 from dt2it_ray.pipeline.evaluate_rows import LoadedBenchmark
 from dt2it_ray.pipeline.evaluate_score import EvaluatePlace
 from dt2it_ray.rules.benchmarks import category_of
@@ -38,13 +39,22 @@ def judge_rows(
     loaded: LoadedBenchmark, judge: Judge, settings: PairJudgeSettings, batch_rows: int
 ) -> tuple[Verdicts, Lost]:
     """Verdicts by the place of the row, and why others have none."""
-    verdicts: dict[int, Sequence[tuple[Judged, str]]] = {}
+    verdicts: dict[int, list[tuple[Judged, str]]] = {}
     lost: Lost = {}
     for prompts, unread in prompts_of(loaded, batch_rows):
         lost |= unread
         told = judge_pairs(prompts, judge, settings)
-        verdicts |= {int(prompt["prompt_id"]): said for prompt, said in zip(prompts, told, strict=True)}
+        for prompt, said in zip(prompts, told, strict=True):
+            verdicts.setdefault(place_of(prompt["prompt_id"]), []).extend(
+                _numbered(said, prompt["prompt_id"], settings)
+            )
     return verdicts, lost
+
+
+def _numbered(said: Sequence[tuple[Judged, str]], name: str, settings: PairJudgeSettings) -> list[tuple[Judged, str]]:
+    """The verdicts; those with the images turned round are further samples."""
+    more = settings.samples if name.endswith(MIRRORED) else 0
+    return [(replace(one, sample=one.sample + more), why) for one, why in said]
 
 
 def judged_rewards(

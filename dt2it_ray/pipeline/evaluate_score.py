@@ -1,16 +1,16 @@
 """How a scalar reward model's rewards for the rows of a benchmark are computed, by the code that scores in the loop."""
 
-from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 import pyarrow as pa
 from pydantic import Field
 
+from dt2it_ray.data.formats.benchmark import BenchmarkPair
 from dt2it_ray.data.schema import PROMPTS
 from dt2it_ray.models.model_settings import ScoreSettings
 from dt2it_ray.models.protocols import Scorer
 from dt2it_ray.pipeline.evaluate_models import ModelRewards
-from dt2it_ray.pipeline.evaluate_prompts import Lost, prompts_of
+from dt2it_ray.pipeline.evaluate_prompts import Lost, names_of, place_of, prompts_of
 from dt2it_ray.pipeline.evaluate_rows import LoadedBenchmark
 from dt2it_ray.rules.predictions import Rewards
 from dt2it_ray.settings import Settings
@@ -55,14 +55,17 @@ def score_rows(loaded: LoadedBenchmark, scorer: Scorer, batch_rows: int) -> tupl
         lost |= unread
         outcome = score_batch(pa.Table.from_pylist(prompts, schema=PROMPTS), scorer)
         found |= dict(zip(*(outcome.rows[name].to_pylist() for name in ("answer_id", "score")), strict=True))
-        lost |= {int(row["key"]): f"{row['reason']}: {row['detail']}" for row in outcome.dropped.to_pylist()}
-    return [_rewards(found, place, pair) for place, pair in enumerate(_chosen(loaded))], lost
+        lost |= {place_of(row["key"]): f"{row['reason']}: {row['detail']}" for row in outcome.dropped.to_pylist()}
+    return [_rewards(found, place, pair) for place, pair in enumerate(loaded.pairs)], lost
 
 
-def _chosen(loaded: LoadedBenchmark) -> Iterable[int]:
-    return [(pair.chosen or 0) if pair else 0 for pair in loaded.pairs]
-
-
-def _rewards(found: dict[str, float], place: int, chosen: int) -> Rewards | None:
-    first, second = (found.get(f"{place}/{side}") for side in (chosen, 1 - chosen))
-    return None if first is None or second is None else (first, second)
+def _rewards(found: dict[str, float], place: int, pair: BenchmarkPair | None) -> Rewards | None:
+    """Of a row that is shown in two ways, the mean of both."""
+    if pair is None:
+        return None
+    chosen, names = pair.chosen or 0, names_of(place, pair)
+    told = [[found.get(f"{name}/{side}") for name in names] for side in (chosen, 1 - chosen)]
+    known = [[reward for reward in rewards if reward is not None] for rewards in told]
+    if any(len(rewards) < len(names) for rewards in known):
+        return None
+    return sum(known[0]) / len(names), sum(known[1]) / len(names)

@@ -20,6 +20,7 @@ from dt2it_ray.pipeline.evaluate_rows import LoadedBenchmark, load_benchmark
 from dt2it_ray.pipeline.evaluate_run import model_figures
 from dt2it_ray.stages.evaluate import EvaluateSettings
 from dt2it_ray.stages.judge_pairs import PairJudgeSettings
+from tests.data.formats.benchmark_rows import picture
 from tests.stages.rows import ToyJudge
 
 ENGINE = EngineSettings(kind="endpoint", endpoint=EndpointSettings(model="m", url="http://localhost:1/v1"))
@@ -120,3 +121,22 @@ def test_a_reply_that_never_came_is_unparsable_and_an_image_that_is_missing_is_n
 def test_a_simulated_annotator_cannot_follow_a_protocol_of_free_text() -> None:
     with pytest.raises(ValidationError, match="needs an engine"):
         PairJudgeSettings(protocol="vl_rewardbench")
+
+
+def test_a_judge_that_likes_the_first_image_gains_nothing_on_rows_whose_first_image_is_better(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    (tmp_path / "a.png").write_bytes(picture(1))
+    (tmp_path / "b.png").write_bytes(picture(2))
+    row = {"caption": "c", "label_0": 1, "image_0": "a.png", "image_1": "b.png"}
+    path.write_text(json.dumps(row))
+    settings = PairJudgeSettings(name="j", engine=ENGINE, protocol="multimodal_rewardbench")
+    loaded = load_benchmark("mj_bench", str(path), images=True)
+
+    def likes_image_1(text: str) -> str:
+        return "[[A]]" if text.index("Image 1 is better") < text.index("Image 2 is better") else "[[B]]"
+
+    chat = Chat(likes_image_1)
+    model = judged(loaded, VerdictJudge("j", chat, settings.protocol), settings)
+    assert model.rewards == [(2.0, 2.0)]
+    assert model.told["judge"]["position_consistency"] == 1.0
+    assert [request.images for request in chat.asked] == [(picture(1), picture(2))] * 2 + [(picture(2), picture(1))] * 2

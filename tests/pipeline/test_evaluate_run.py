@@ -115,9 +115,9 @@ def test_what_cannot_be_evaluated_is_refused(tmp_path: Path) -> None:
     rows = lines(tmp_path / "rows.jsonl", [vl_row("a-1")])
     with pytest.raises(ConfigError, match=r"there is no benchmark 'vlrb'; choose one of .*vl_rewardbench"):
         evaluate_benchmark(EvaluateRunSettings(benchmark="vlrb", rows=rows, predictions=("p.jsonl",)))
+    absent = EvaluateRunSettings(benchmark="vl_rewardbench", rows=f"{tmp_path}/no.jsonl", predictions=("p.jsonl",))
     with pytest.raises(ConfigError, match=r"no.jsonl: there is no such file or folder"):
-        settings = {"rows": f"{tmp_path}/no.jsonl", "predictions": ("p.jsonl",)}
-        evaluate_benchmark(EvaluateRunSettings.model_validate({"benchmark": "vl_rewardbench", **settings}))
+        evaluate_benchmark(absent)
     with pytest.raises(ConfigError, match="nothing to evaluate"):
         evaluate_benchmark(EvaluateRunSettings(benchmark="vl_rewardbench", rows=rows))
     with pytest.raises(ConfigError, match="there is no such file"):

@@ -1,6 +1,7 @@
 """Rewards of a model go to the rows that they are of, and rows that it cannot score are counted with their reasons."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.formats import multimodal_rewardbench, vl_rewardbench
+from dt2it_ray.models.protocols import Conversation
 from dt2it_ray.models.weights import load_backbone
 from dt2it_ray.pipeline.evaluate_command import Outputs, run_evaluation
 from dt2it_ray.pipeline.evaluate_rows import LoadedBenchmark, load_benchmark
@@ -84,3 +87,28 @@ def test_images_are_found_wherever_the_rows_were_named(tmp_path: Path, given: st
     named = base / "data" / "all_data.json" if given else base
     loaded = load_benchmark("multimodal_rewardbench", str(named), images=True)
     assert score_rows(loaded, ToyScorer(), 8) == ([(6.0, 6.0)], {})
+
+
+class PlaceScorer:
+    """Likes the first image by 1, and the picture of shade 1 by 0.25."""
+
+    fingerprint = "toy"
+
+    def score(self, conversations: Sequence[Conversation]) -> list[float | Dropped]:
+        return [self._score(conversation) for conversation in conversations]
+
+    def _score(self, conversation: Conversation) -> float:
+        prefers = 0 if conversation.messages[-1]["content"].startswith("Image 1") else 1
+        return (prefers == 0) + 0.25 * (conversation.images[prefers] == picture(1))
+
+
+def test_the_favour_for_a_place_cancels_where_answers_name_images_by_place(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(picture(1))
+    (tmp_path / "b.png").write_bytes(picture(2))
+    row = {"caption": "c", "image_0": "a.png", "image_1": "b.png"}
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(json.dumps(row | label) for label in ({"label": 0}, {"label": 1})))
+    loaded = load_benchmark("mj_bench", str(path), images=True)
+    rewards, lost = score_rows(loaded, PlaceScorer(), batch_rows=1)
+    assert rewards == [(0.75, 0.5), (0.5, 0.75)]
+    assert lost == {}

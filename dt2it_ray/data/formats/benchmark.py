@@ -30,6 +30,9 @@ class BenchmarkPair:
     question: str = ""
     strength: float | None = None
     """How much better, in the row's own unit."""
+    by_place: bool = False
+    """The answers are sentences that name the images by their places. Models see the images in both orders, or a favour
+    for a place would count as a preference."""
     history: Sequence[Turn] = ()
     """The turns before the question."""
 

@@ -29,6 +29,7 @@ def _pair(fields: Row) -> BenchmarkPair:
         chosen=_better(fields),
         category=optional_text(fields, "perspective", "category"),
         question=comparison_question(text_of(fields, "caption")),
+        by_place=True,
     )
 
 

@@ -38,6 +38,7 @@ def test_rewardbench_has_whole_numbers_as_ids_and_subsets_as_categories() -> Non
 def test_mj_bench_has_two_opposite_conventions(label: dict[str, Any], chosen: int | None) -> None:
     pair = said("mj_bench", {"caption": "a cat"} | label)
     assert (pair.chosen, pair.answers, pair.item) == (chosen, (FIRST_BETTER, SECOND_BETTER), "")
+    assert pair.by_place
 
 
 def test_mj_bench_with_both_labels_or_an_unknown_one_is_refused() -> None:
