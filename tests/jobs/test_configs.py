@@ -9,6 +9,7 @@ import pytest
 from dt2it_ray.models.backbones import Backbone
 from dt2it_ray.pipeline.construct_run import ConstructRunSettings, plan_construct
 from dt2it_ray.pipeline.evaluate_run import EvaluateRunSettings
+from dt2it_ray.pipeline.ingest_run import IngestRunSettings, plan_ingest_run
 from dt2it_ray.pipeline.job_folder import refuse_lost_files
 from dt2it_ray.pipeline.plan import plan_run
 from dt2it_ray.pipeline.run_settings import RunSettings
@@ -16,9 +17,10 @@ from dt2it_ray.pipeline.study_style import StyleStudySettings, plan_style_study
 from dt2it_ray.settings import load_settings
 
 JOBS = Path(__file__).parents[2] / "jobs"
-CONSTRUCT, STYLE, EVALUATE = "construct.yaml", "style.yaml", "evaluate.yaml"
+CONSTRUCT, STYLE, EVALUATE, INGEST = "construct.yaml", "style.yaml", "evaluate.yaml", "ingest.yaml"
 OUTSIDE = ("easy_vqa.yaml", "nlvr.yaml")
-LOOPS = sorted(path for path in JOBS.glob("configs/*.yaml") if path.name not in (CONSTRUCT, STYLE, EVALUATE))
+OTHERS = (CONSTRUCT, STYLE, EVALUATE, INGEST)
+LOOPS = sorted(path for path in JOBS.glob("configs/*.yaml") if path.name not in OTHERS)
 SCRIPTS = sorted(JOBS.glob("*.py"))
 
 
@@ -42,6 +44,13 @@ def test_the_construction_makes_a_plan(tmp_path: Path) -> None:
     (tmp_path / "asked.jsonl").write_text("")
     given = [f"input={tmp_path}/asked.jsonl"]
     assert plan_construct(load_settings(ConstructRunSettings, JOBS / "configs" / CONSTRUCT, given))
+
+
+def test_the_ingestion_makes_a_plan(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text("")
+    given = [f"files.input={tmp_path}/rows.jsonl", "ingest.decontaminate.benchmarks={}"]
+    names = [step.name for step in plan_ingest_run(load_settings(IngestRunSettings, JOBS / "configs" / INGEST, given))]
+    assert names == ["load", "images", "repeats", "ingested"]
 
 
 def test_the_construction_can_be_submitted_as_a_job_once_its_files_are_shared() -> None:
