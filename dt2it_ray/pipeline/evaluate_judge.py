@@ -1,7 +1,7 @@
 """How a generative judge's verdicts on the rows of a benchmark are got, and become rewards: its votes for each side."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from dt2it_ray.models.backbones import TINY, find_backbone
 from dt2it_ray.models.engines import with_checkpoint
@@ -32,7 +32,9 @@ def from_judge(loaded: LoadedBenchmark, settings: PairJudgeSettings, place: Eval
         verdicts, lost = judge_rows(loaded, judge, settings, place.batch_rows)
     finally:
         getattr(judge, "close", lambda: None)()
-    return judged_rewards(loaded, settings, verdicts, lost)
+    made = judged_rewards(loaded, settings, verdicts, lost)
+    usage = getattr(judge, "usage", None)
+    return replace(made, told={**made.told, "engine": asdict(usage) if usage is not None else None})
 
 
 def judge_rows(

@@ -14,6 +14,7 @@ from dt2it_ray.models.endpoint.settings import EndpointSettings
 from dt2it_ray.models.engines import EngineSettings
 from dt2it_ray.models.judging.verdict_judge import VerdictJudge
 from dt2it_ray.models.protocols import Completion, GenerationRequest
+from dt2it_ray.pipeline.evaluate_command import Outputs, run_evaluation
 from dt2it_ray.pipeline.evaluate_judge import judge_rows, judged_rewards
 from dt2it_ray.pipeline.evaluate_models import ModelRewards
 from dt2it_ray.pipeline.evaluate_rows import LoadedBenchmark, load_benchmark
@@ -21,6 +22,7 @@ from dt2it_ray.pipeline.evaluate_run import model_figures
 from dt2it_ray.stages.evaluate import EvaluateSettings
 from dt2it_ray.stages.judge_pairs import PairJudgeSettings
 from tests.data.formats.benchmark_rows import picture
+from tests.models.endpoint.server import chat_server
 from tests.stages.rows import ToyJudge
 
 ENGINE = EngineSettings(kind="endpoint", endpoint=EndpointSettings(model="m", url="http://localhost:1/v1"))
@@ -140,3 +142,22 @@ def test_a_judge_that_likes_the_first_image_gains_nothing_on_rows_whose_first_im
     assert model.rewards == [(2.0, 2.0)]
     assert model.told["judge"]["position_consistency"] == 1.0
     assert [request.images for request in chat.asked] == [(picture(1), picture(2))] * 2 + [(picture(2), picture(1))] * 2
+
+
+def test_a_server_judges_through_the_command(tmp_path: Path) -> None:
+    rows = [{"id": str(k), "question": "q", "chosen": f"x{k}", "rejected": "y"} for k in range(3)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    out = tmp_path / "out.json"
+    with chat_server() as server:
+        endpoint = {"model": "m", "url": server.url, "attempts": 1}
+        judge = {"name": "echo", "protocol": "vl_rewardbench", "engine": {"kind": "endpoint", "endpoint": endpoint}}
+        config = {"benchmark": "pairs", "rows": str(tmp_path / "rows.jsonl"), "judge": judge}
+        (tmp_path / "e.yaml").write_text(json.dumps(config))
+        printed = run_evaluation({}, Outputs(json=str(out)), str(tmp_path / "e.yaml"))
+    told = json.loads(out.read_text())
+    # The server says what it was asked, in which the verdict for answer 2 comes last.
+    assert (told["kind"], told["n"], told["ties"], told["unscored"]) == ("judge", 3, 3, 0)
+    assert (told["judge"]["verdicts"], told["judge"]["first_shown_preferred"]) == (6, 0.0)
+    assert told["judge"]["position_consistency"] == 0.0
+    assert told["engine"]["replies"] == len(server.bodies) == 6
+    assert "echo: 0 of 6 verdicts unparsable" in "\n".join(printed)

@@ -19,6 +19,15 @@ class VerdictJudge:
         self.name = name
         self._generator, self._template = generator, TEMPLATES[protocol]
 
+    @property
+    def usage(self) -> object | None:
+        """What its engine counts, if it does."""
+        return getattr(self._generator, "usage", None)
+
+    def close(self) -> None:
+        """Let the engine go, if it holds anything."""
+        getattr(self._generator, "close", lambda: None)()
+
     def reply(self, requests: Sequence[JudgeRequest]) -> list[str | Dropped]:
         """One reply per request, or why the engine has none."""
         made = self._generator.generate([self._request(request) for request in requests])
