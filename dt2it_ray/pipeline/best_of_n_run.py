@@ -1,7 +1,6 @@
 """How the worth of a reward for best-of-N is measured from a file of answers with known qualities."""
 
 import json
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,8 +15,8 @@ from dt2it_ray.data.schema import PROMPTS
 from dt2it_ray.errors import InputError
 from dt2it_ray.models.model_settings import ScoreSettings
 from dt2it_ray.models.protocols import Scorer
-from dt2it_ray.pipeline.evaluate_command import write_text
 from dt2it_ray.pipeline.evaluate_score import EvaluatePlace
+from dt2it_ray.pipeline.named_files import parent_and_name, write_text
 from dt2it_ray.report.best_of_n import build_curve_page
 from dt2it_ray.rules.best_of_n import Answered, best_of_n
 from dt2it_ray.rules.predictions import PlacedItem, align_many
@@ -52,7 +51,7 @@ def measure_best_of_n(settings: BestOfNSettings) -> dict[str, Any]:
     Raises:
         InputError: rows or rewards do not fit. StoreError: a file or the model cannot be read.
     """
-    folder, name = _file(settings.rows)
+    folder, name = parent_and_name(settings.rows)
     rows = list(read_answer_rows(folder, name))
     if not rows:
         raise InputError(f"{settings.rows} has no rows")
@@ -92,7 +91,7 @@ def _line(point: dict[str, Any]) -> str:
 
 def _rewards(settings: BestOfNSettings, rows: Sequence[AnswerRow], folder: Folder) -> list[Sequence[float] | None]:
     if settings.rewards:
-        place, name = _file(settings.rewards)
+        place, name = parent_and_name(settings.rewards)
         items = [PlacedItem(row.where, row.item, 0) for row in rows]
         raw = ((f"row {record.number}", record.fields) for record in read_records(place, name))
         return list(align_many(items, [len(row.qualities) for row in rows], raw, settings.rewards))
@@ -134,8 +133,3 @@ def _prompt(place: int, row: AnswerRow, images: list[Any]) -> dict[str, Any]:
         "question": row.question,
         "answers": answers,
     }
-
-
-def _file(path: str) -> tuple[Folder, str]:
-    parent, _, name = (path if "://" in path else os.path.abspath(path)).rpartition("/")
-    return Folder(parent), name

@@ -1,7 +1,6 @@
 """What `dt2it evaluate` is told, where its results go, and what it says."""
 
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,11 +8,12 @@ from typing import Any
 from dt2it_ray.data.formats import rewardbench_2
 from dt2it_ray.errors import ConfigError, InputError
 from dt2it_ray.pipeline.evaluate_models import prediction_rows
+from dt2it_ray.pipeline.evaluate_rewardbench_2 import evaluate_rewardbench_2, rewardbench_2_lines
 from dt2it_ray.pipeline.evaluate_run import EvaluateRunSettings, evaluate_benchmark
+from dt2it_ray.pipeline.named_files import parent_and_name, write_text
 from dt2it_ray.report.evaluation_text import evaluation_lines, evaluation_markdown
 from dt2it_ray.report.leaderboard import build_leaderboard
 from dt2it_ray.settings import load_settings
-from dt2it_ray.store.files import Folder
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,6 @@ def _run_rewardbench_2(settings: EvaluateRunSettings, outputs: Outputs) -> list[
     """Its rows have several answers each, so that no figure of pairs is defined: JSON only."""
     if outputs.markdown or outputs.page or outputs.save:
         raise ConfigError(f"{rewardbench_2.NAME} has --json only")
-    from dt2it_ray.pipeline.evaluate_rewardbench_2 import evaluate_rewardbench_2, rewardbench_2_lines
-
     result = evaluate_rewardbench_2(settings)
     if outputs.json:
         write_text(outputs.json, _as_json(result))
@@ -77,20 +75,14 @@ def write_leaderboard(names: Sequence[str], page: str) -> None:
 
 
 def _read_result(path: str) -> dict[str, Any]:
-    parent, _, name = (path if "://" in path else os.path.abspath(path)).rpartition("/")
+    folder, name = parent_and_name(path)
     try:
-        result = json.loads(Folder(parent).read(name))
+        result = json.loads(folder.read(name))
     except ValueError as error:
         raise InputError(f"{path} is not JSON: {error}") from None
     if not isinstance(result, dict) or not {"benchmark", "rows", "categories"} <= set(result):
         raise InputError(f"{path} is no result of `dt2it evaluate --json`")
     return result
-
-
-def write_text(path: str, text: str) -> None:
-    """Write a whole file. Raises StoreError when it cannot be written."""
-    parent, _, name = (path if "://" in path else os.path.abspath(path)).rpartition("/")
-    Folder(parent).write(name, text.encode())
 
 
 def _as_lines(rows: Iterable[Mapping[str, Any]]) -> str:

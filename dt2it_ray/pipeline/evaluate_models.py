@@ -1,6 +1,5 @@
 """What models said of the rows of a benchmark, whoever asked them: rewards by position, and how they were got."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -9,8 +8,8 @@ from typing import Any, Literal
 from dt2it_ray.data.formats.records import read_records
 from dt2it_ray.errors import ConfigError, InputError
 from dt2it_ray.pipeline.evaluate_rows import LoadedBenchmark
+from dt2it_ray.pipeline.named_files import parent_and_name
 from dt2it_ray.rules.predictions import Rewards, align
-from dt2it_ray.store.files import Folder
 
 Kind = Literal["predictions", "reward_model", "judge"]
 
@@ -37,11 +36,10 @@ def from_predictions(loaded: LoadedBenchmark, named: str) -> ModelRewards:
         ConfigError: there is no such file. InputError: it does not fit the rows; see `align`.
     """
     name, path = _named(named)
-    whole = path if "://" in path else os.path.abspath(path)
-    parent, _, file = whole.rpartition("/")
-    if not Folder(parent).exists(file):
+    folder, file = parent_and_name(path)
+    if not folder.exists(file):
         raise ConfigError(f"predictions={path}: there is no such file")
-    records = read_records(Folder(parent), file)
+    records = read_records(folder, file)
     raw = ((f"row {record.number}", record.fields) for record in records)
     return ModelRewards(name, "predictions", align(loaded.items(), raw, path), {"predictions": path})
 

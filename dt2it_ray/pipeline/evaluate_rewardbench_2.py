@@ -10,6 +10,7 @@ from dt2it_ray.data.formats.rewardbench_2 import COUNT, FILES, NAME, RightAndWro
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.pipeline.best_of_n_run import score_answers
 from dt2it_ray.pipeline.evaluate_run import EvaluateRunSettings
+from dt2it_ray.pipeline.named_files import parent_and_name
 from dt2it_ray.rules.predictions import PlacedItem, align_many
 from dt2it_ray.rules.rewardbench_2 import Scored, rewardbench_2_figures
 from dt2it_ray.store.files import Folder
@@ -59,9 +60,9 @@ def _from_model(rows: list[RightAndWrong], settings: EvaluateRunSettings) -> lis
 
 
 def _found(path: str) -> tuple[Folder, list[str]]:
-    parent, _, name = (path if "://" in path else os.path.abspath(path)).rstrip("/").rpartition("/")
-    if name in Folder(parent).names():
-        return Folder(parent), [name]
-    if not Folder(parent).exists(name):
+    parent, name = parent_and_name(path)
+    if name in parent.names():
+        return parent, [name]
+    if not parent.exists(name):
         raise ConfigError(f"{path}: there is no such file or folder")
     return Folder(path), files_of(NAME, (FILES,), Folder(path))

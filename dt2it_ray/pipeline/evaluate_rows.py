@@ -1,7 +1,6 @@
 """How the rows of a benchmark are loaded for an evaluation, and what is said of those that cannot be used."""
 
 import hashlib
-import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from dt2it_ray.data.formats.fields import RowRefused
 from dt2it_ray.data.formats.files import Files
 from dt2it_ray.data.formats.pair_benchmarks import benchmark_format
 from dt2it_ray.errors import ConfigError, InputError
+from dt2it_ray.pipeline.named_files import parent_and_name
 from dt2it_ray.rules.predictions import PlacedItem
 from dt2it_ray.store.files import Folder
 
@@ -79,11 +79,10 @@ def load_benchmark(name: str, path: str, images: bool = False) -> LoadedBenchmar
 
 
 def _found(format: BenchmarkFormat, path: str) -> tuple[Folder, list[str]]:
-    whole = path if "://" in path else os.path.abspath(path)
-    parent, _, name = whole.rstrip("/").rpartition("/")
-    if name in Folder(parent).names():
-        return Folder(parent), [name]
-    if not Folder(parent).exists(name):
+    parent, name = parent_and_name(path)
+    if name in parent.names():
+        return parent, [name]
+    if not parent.exists(name):
         raise ConfigError(f"rows={path}: there is no such file or folder")
     return Folder(path), row_files(format, Folder(path))
 
