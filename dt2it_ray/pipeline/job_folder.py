@@ -4,7 +4,7 @@ Ray unpacks a job's working directory into a folder of its own on each machine t
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dt2it_ray.errors import ConfigError
@@ -12,7 +12,7 @@ from dt2it_ray.settings import Settings
 
 UNPACKED = "/working_dir_files/"
 """Stands in the path of such a folder (Ray 2.60)."""
-FILES = ("root", "input", "image_root", "output", "cache")
+FILES = ("root", "input", "image_root", "output", "cache", "benchmarks")
 """Settings that name files or folders of a run."""
 
 
@@ -34,10 +34,18 @@ def _files_of(settings: Settings, place: str = "") -> Iterator[tuple[str, str]]:
     """Settings that name files, by their dotted keys, and their values."""
     for field in type(settings).model_fields:
         value: Any = getattr(settings, field)
-        if field in FILES and isinstance(value, str):
-            yield f"{place}{field}", value
-        groups = value if isinstance(value, tuple | list) else (value,)
-        for number, group in enumerate(groups):
-            if isinstance(group, Settings):
-                key = f"{field}.{number}" if isinstance(value, tuple | list) else field
-                yield from _files_of(group, f"{place}{key}.")
+        for key, member in _members(field, value):
+            if isinstance(member, Settings):
+                yield from _files_of(member, f"{place}{key}.")
+            elif field in FILES and isinstance(member, str):
+                yield f"{place}{key}", member
+
+
+def _members(field: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """What a setting holds, by key: itself, or the members of a list or of a mapping."""
+    if isinstance(value, Mapping):
+        yield from ((f"{field}.{name}", member) for name, member in value.items())
+    elif isinstance(value, tuple | list):
+        yield from ((f"{field}.{number}", member) for number, member in enumerate(value))
+    else:
+        yield field, value

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.backbones import Backbone
 from dt2it_ray.pipeline.construct_plan import plan_construction, with_backbone
+from dt2it_ray.pipeline.job_folder import refuse_lost_files
 from dt2it_ray.pipeline.measure_plan import labels_of, plan_measure_of_voters, plan_measures
 from dt2it_ray.pipeline.outside_plan import Pool, plan_outside
 from dt2it_ray.pipeline.planner import Planner, refuse_misplaced
@@ -36,6 +37,8 @@ def iteration_name(iteration: int) -> str:
 
 def plan_run(settings: RunSettings, backbone: Backbone) -> tuple[Step, ...]:
     """All steps of a run, each after the steps it reads."""
+    # Also told by `refuse_misplaced`, but only after a relative input was looked for in vain.
+    refuse_lost_files(settings)
     iterations = range(settings.iterations + 1)
     steps = tuple(step for iteration in iterations for step in plan_iteration(settings, backbone, iteration))
     refuse_misplaced(settings, steps)

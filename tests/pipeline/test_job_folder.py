@@ -40,6 +40,20 @@ def test_relative_paths_are_refused_in_the_folder_of_a_job(fields: dict[str, Any
     refuse_lost_files(settings, "/home/me/checkout")
 
 
+def test_relative_paths_of_data_of_ones_own_are_refused_too() -> None:
+    sets: dict[str, Any] = {name: {"files": {"input": f"/shared/{name}.jsonl"}} for name in ("clean", "noisy", "test")}
+    outside = {"trusted": {"clean": sets["clean"]}, "pool": {"noisy": sets["noisy"]}, "tests": {"test": sets["test"]}}
+    fields: dict[str, Any] = {"name": "mine", "root": "/shared/runs", "outside": outside}
+    refuse_lost_files(RunSettings.model_validate(fields), UNPACKED)
+    fields["outside"]["pool"]["noisy"]["ingest"] = {"decontaminate": {"benchmarks": {"vl_rewardbench": "bench"}}}
+    key = "outside.pool.noisy.ingest.decontaminate.benchmarks.vl_rewardbench"
+    with pytest.raises(ConfigError, match=f"^{key}=bench would be in"):
+        refuse_lost_files(RunSettings.model_validate(fields), UNPACKED)
+    sets["noisy"]["files"]["input"] = "data/pool.jsonl"
+    with pytest.raises(ConfigError, match=r"^outside\.pool\.noisy\.files\.input=data/pool\.jsonl would be in"):
+        refuse_lost_files(RunSettings.model_validate(fields), UNPACKED)
+
+
 def test_absolute_paths_and_addresses_are_not_refused() -> None:
     refuse_lost_files(ConstructRunSettings.model_validate(judged("s3://bucket/replies")), UNPACKED)
 
@@ -60,3 +74,7 @@ def test_a_relative_input_is_refused_before_it_is_looked_for(tmp_path: Path, mon
     settings = ConstructRunSettings.model_validate({**SHARED, "input": "gone.jsonl"})
     with pytest.raises(ConfigError, match=r"^input=gone\.jsonl would be in "):
         plan_construct(settings)
+    gone = {"gone": {"files": {"input": "gone.jsonl"}}}
+    run = {"name": "mine", "root": "/shared/runs", "outside": {"trusted": gone, "pool": gone, "tests": gone}}
+    with pytest.raises(ConfigError, match=r"^outside\.trusted\.gone\.files\.input=gone\.jsonl would be in "):
+        plan_run(RunSettings.model_validate(run), find_backbone("tiny"))
