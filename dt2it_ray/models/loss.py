@@ -1,13 +1,71 @@
-"""What training minimises."""
+"""What training minimises: the terms of a pair's loss and their sum, pair by pair and in float32 at least."""
+
+from dataclasses import dataclass
 
 import torch
 from torch.nn import functional
 
+from dt2it_ray.models.loss_settings import LossSettings
 
-def bradley_terry(chosen: torch.Tensor, rejected: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Sum of weight * -log sigmoid(chosen - rejected) over pairs, in float32 at least (arXiv 2604.19544).
 
-    Divide by the sum of the global batch's weights for the mean: micro-batches then add up to it, whatever their size.
+@dataclass(frozen=True)
+class Losses:
+    """Of B pairs: what is minimised, and what it is made of.
+
+    Sum weight * total and divide by the sum of the global batch's weights for the mean: micro-batches then add up to
+    it, whatever their size.
     """
-    wide = torch.promote_types(chosen.dtype, torch.float32)
-    return -(functional.logsigmoid(chosen.to(wide) - rejected.to(wide)) * weights).sum()
+
+    total: torch.Tensor
+    """[B]."""
+    terms: dict[str, torch.Tensor]
+    """[B] each, detached, as they enter the total, by name. The names depend on the settings only; empty where the
+    total is the preference alone."""
+
+
+def losses(rewards: torch.Tensor, strengths: torch.Tensor, settings: LossSettings) -> Losses:
+    """The losses of pairs. `rewards` is [B, 2], the chosen answer first; `strengths` [B], NaN where not measured."""
+    rewards = rewards.to(torch.promote_types(rewards.dtype, torch.float32))
+    margins = rewards[:, 0] - rewards[:, 1]
+    total = preference(margins, strengths, settings)
+    if settings.scaling_boost:
+        total = total * reward_scaling(margins, settings.scaling_boost, settings.scaling_rate)
+    terms = {"preference": total}
+    if settings.centring:
+        terms["centring"] = settings.centring * rewards.sum(dim=1).square()
+        total = total + terms["centring"]
+    return Losses(total, {name: term.detach() for name, term in terms.items()} if len(terms) > 1 else {})
+
+
+def preference(margins: torch.Tensor, strengths: torch.Tensor, settings: LossSettings) -> torch.Tensor:
+    """[B] what a margin chosen - rejected costs by the pair's label: margin, soft label, smoothing and ties as set."""
+    unmeasured = strengths.isnan()
+    known = strengths.masked_fill(unmeasured, 0.0).to(margins.dtype)
+    asked = margins - settings.margin_scale * known if settings.margin_scale else margins
+    costs = cross_entropy(asked, _labels(known, unmeasured, settings))
+    if settings.tie_weight:
+        costs = torch.where((known == 0) & ~unmeasured, settings.tie_weight * margins.square(), costs)
+    return costs
+
+
+def cross_entropy(logits: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
+    """[B] of the probability sigmoid(logit) to a label between 0 and 1; without labels all are 1 (Bradley-Terry)."""
+    certain = -functional.logsigmoid(logits)
+    # softplus(-x) + (1 - p) x = -p log sigmoid(x) - (1 - p) log sigmoid(-x), without a second logarithm.
+    return certain if labels is None else certain + (1 - labels) * logits
+
+
+def reward_scaling(margins: torch.Tensor, boost: float, rate: float) -> torch.Tensor:
+    """[B] weights that rise with the margin (arXiv 2502.10391, section 4): 1 at a margin of 0 or less, at most
+    1 + boost. No gradient goes through them."""
+    return 1 + boost * -torch.expm1(-rate * margins.detach().clamp(min=0))
+
+
+def _labels(known: torch.Tensor, unmeasured: torch.Tensor, settings: LossSettings) -> torch.Tensor | None:
+    """[B] probabilities that the chosen answer is the better one; None where all are 1."""
+    if settings.soft_temperature is None and not settings.label_smoothing:
+        return None
+    labels = torch.ones_like(known)
+    if settings.soft_temperature is not None:
+        labels = torch.where(unmeasured, labels, torch.sigmoid(known / settings.soft_temperature))
+    return labels * (1 - 2 * settings.label_smoothing) + settings.label_smoothing

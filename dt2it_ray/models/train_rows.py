@@ -24,13 +24,16 @@ class TrainingPair:
     chosen: Conversation
     rejected: Conversation
     weight: float
+    strength: float
+    """NaN where nobody measured it."""
 
 
 class TrainingRows:
     """Pairs by number. Image bytes and texts stay in Arrow until a pair is asked for."""
 
     def __init__(self, pairs: pa.Table, prompts: pa.Table, answers: pa.Table) -> None:
-        """`pairs` has `PAIR_COLUMNS` and may have `weight`; `prompts` has `PROMPT_COLUMNS`; `answers` answer_id, text.
+        """`pairs` has `PAIR_COLUMNS` and may have `weight` and `strength`; `prompts` has `PROMPT_COLUMNS`; `answers`
+        answer_id and text.
 
         Raises:
             InputError: there are no pairs, or a pair names a prompt or an answer that is not there.
@@ -44,6 +47,9 @@ class TrainingRows:
         weighted = "weight" in pairs.column_names
         self.weights = pairs["weight"].to_numpy() if weighted else np.ones(pairs.num_rows)
         """How much each pair counts in the loss."""
+        measured = "strength" in pairs.column_names
+        strengths = pairs["strength"] if measured else pa.chunked_array([pa.nulls(pairs.num_rows)])
+        self._strengths = strengths.cast(pa.float64()).to_numpy()
 
     def __len__(self) -> int:
         return self._pairs.num_rows
@@ -55,7 +61,8 @@ class TrainingRows:
         chosen, rejected = (
             reward_conversation(prompt, self._answer(rows[index])) for rows in (self._chosen_row, self._rejected_row)
         )
-        return TrainingPair(self._pairs["pair_id"][index].as_py(), chosen, rejected, float(self.weights[index]))
+        weight, strength = float(self.weights[index]), float(self._strengths[index])
+        return TrainingPair(self._pairs["pair_id"][index].as_py(), chosen, rejected, weight, strength)
 
     def pair_ids(self, indices: Sequence[int] | np.ndarray) -> list[str]:
         """The ids of some pairs."""

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from dt2it_ray.models.loss_settings import LossSettings
 from dt2it_ray.models.model_settings import CollateSettings
 from dt2it_ray.settings import Settings
 
@@ -47,6 +48,8 @@ class TrainSettings(Settings):
     """Keep the vision tower and its mergers as they are."""
     head: Literal["linear"] = "linear"
     """What turns the last hidden state into a reward."""
+    loss: LossSettings = LossSettings()
+    """What is minimised."""
     seed: int = 0
     """Draws the new head and the order of the pairs."""
     collate: TrainCollateSettings = TrainCollateSettings()

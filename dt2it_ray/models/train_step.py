@@ -1,7 +1,8 @@
 """One optimizer step of a reward model: encode this worker's pairs, go forward and back, update, measure."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,29 @@ import torch.distributed
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.errors import StageFailed
 from dt2it_ray.models.collate import Encoded, Encoder
-from dt2it_ray.models.loss import bradley_terry
-from dt2it_ray.models.prefix import prefix_batch
+from dt2it_ray.models.loss import Losses, losses
+from dt2it_ray.models.prefix import prefix_batch, row_length
 from dt2it_ray.models.schedule import Schedule
 from dt2it_ray.models.train_rows import TrainingRows
 from dt2it_ray.models.train_settings import TrainSettings
 
 PEAK = "peak_lr"
 """Where a group of the optimizer's parameters has its peak learning rate."""
+
+
+@dataclass
+class _Micro:
+    """The pairs of one forward pass that could be encoded."""
+
+    groups: list[list[Encoded]] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
+    strengths: list[float] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+
+    def add(self, group: list[Encoded], weight: float, strength: float) -> None:
+        self.groups.append(group)
+        self.weights.append(weight)
+        self.strengths.append(strength)
 
 
 class Trainer:
@@ -52,61 +68,60 @@ class Trainer:
         batch = self._schedule.batch(self._order_of(self._schedule.epoch(step)), step)
         weight = float(self._rows.weights[batch].sum())
         self.refused = []
-        sums = torch.zeros(5, dtype=torch.float64)
+        sums: dict[str, float] = {}
         suspects: list[str] = []
         for number, indices in enumerate(self._schedule.share(batch, self._lengths, self._rank), start=1):
-            sums += self._micro_step(indices, weight, suspects)
+            _add(sums, self._micro_step(indices, weight, suspects))
             if number < self._schedule.micro_batches:
                 self.engine.step()
-        torch.distributed.all_reduce(sums)
-        loss, right, margin, used, broken = sums.tolist()
-        if broken:
-            self._fail(step, "a reward is not finite", suspects)
+        sums = _over_workers(sums)
+        if sums["broken"]:
+            self._fail(step, "a reward or a loss is not finite", suspects)
         self.engine.step()
         norm = float(self.engine.get_global_grad_norm() or 0.0)
         if not np.isfinite(norm):
             self._fail(step, "the gradient is not finite", self._rows.pair_ids(batch))
+        rate, seconds = share * self._settings.learning_rate, time.perf_counter() - started
         return {
             "epoch": self._schedule.epoch(step),
-            "loss": loss / max(weight, 1e-12),
-            "accuracy": right / max(used, 1),
-            "margin": margin / max(used, 1),
-            "learning_rate": share * self._settings.learning_rate,
+            **_means(sums, weight),
+            "learning_rate": rate,
             "grad_norm": norm,
-            "pairs": int(used),
-            "pairs_per_s": round(used / (time.perf_counter() - started), 1),
+            "pairs": int(sums["pairs"]),
+            "pairs_per_s": round(sums["pairs"] / seconds, 1),
+            "tokens": int(sums["tokens"]),
+            "tokens_per_s": round(sums["tokens"] / seconds, 1),
         }
 
-    def _micro_step(self, indices: np.ndarray, weight: float, suspects: list[str]) -> torch.Tensor:
-        """Forward and backward of some pairs. Returns sums: loss, pairs right, margins, pairs, broken rewards."""
-        groups, weights, names = self._encode(indices)
-        if not groups:
+    def _micro_step(self, indices: np.ndarray, weight: float, suspects: list[str]) -> dict[str, float]:
+        """Forward and backward of some pairs. Returns sums over them, see `_means`."""
+        micro = self._encode(indices)
+        if not micro.groups:
             # DeepSpeed's collective calls must be the same on all workers, so a worker without pairs goes along.
-            groups, weights = [_blank(self._encoder)], [0.0]
-        batch = prefix_batch(groups, self._encoder).to(self.engine.device)
+            micro.add(_blank(self._encoder), 0.0, np.nan)
+        batch = prefix_batch(micro.groups, self._encoder).to(self.engine.device)
         rewards = self.engine(batch).view(-1, 2)
-        chosen, rejected = rewards[:, 0], rewards[:, 1]
-        loss = bradley_terry(chosen, rejected, torch.tensor(weights, device=rewards.device))
+        strengths, weights = (torch.tensor(each, device=rewards.device) for each in (micro.strengths, micro.weights))
+        costs = losses(rewards, strengths, self._settings.loss)
+        loss = (costs.total * weights).sum()
         # DeepSpeed divides by the micro-batches and averages over the workers; the sum over both is what we want.
         self.engine.backward(loss / max(weight, 1e-12) * self._schedule.micro_batches * self._schedule.world_size)
-        margins = (chosen - rejected).detach().double().cpu()[: len(names)]
-        broken = ~torch.isfinite(margins)
-        suspects += [name for name, bad in zip(names, broken.tolist(), strict=True) if bad]
-        figures = [loss.item(), (margins > 0).sum(), margins.sum(), len(names), broken.sum()]
-        return torch.tensor([float(figure) for figure in figures], dtype=torch.float64)
+        terms = {name: float((term * weights).sum()) for name, term in costs.terms.items()}
+        used = len(micro.names)
+        tokens = sum(row_length(group) for group in micro.groups[:used])
+        return {"loss": loss.item(), **_figures(rewards, costs, micro.names, suspects), "tokens": tokens, **terms}
 
-    def _encode(self, indices: np.ndarray) -> tuple[list[list[Encoded]], list[float], list[str]]:
-        groups, weights, names = [], [], []
+    def _encode(self, indices: np.ndarray) -> _Micro:
+        micro = _Micro()
         for index in indices.tolist():
             pair = self._rows.pair(index)
             chosen, rejected = self._encoder.encode(pair.chosen), self._encoder.encode(pair.rejected)
             if isinstance(chosen, Dropped) or isinstance(rejected, Dropped):
                 self.refused.append((pair.pair_id, chosen if isinstance(chosen, Dropped) else rejected))  # type: ignore[arg-type]
                 continue
-            groups.append([chosen, rejected])
-            weights.append(pair.weight)
-            names.append(pair.pair_id)
-        return groups, weights, names
+            micro.add([chosen, rejected], pair.weight, pair.strength)
+            micro.names.append(pair.pair_id)
+        return micro
 
     def _order_of(self, epoch: int) -> np.ndarray:
         if self._order[0] != epoch:
@@ -122,6 +137,41 @@ class Trainer:
             f"step {step}: {what}. Pairs: {shown}. Look at these pairs "
             "(dt2it explain PAIR_ID); if they are sound, lower learning_rate or max_grad_norm."
         )
+
+
+def _figures(rewards: torch.Tensor, costs: Losses, names: Sequence[str], suspects: list[str]) -> dict[str, float]:
+    """Sums over the named pairs of a batch. Names of pairs whose figures are not finite go to the suspects."""
+    used = len(names)
+    chosen, rejected = rewards.detach().double().cpu()[:used].unbind(dim=1)
+    margins = chosen - rejected
+    broken = ~(torch.isfinite(margins) & torch.isfinite(costs.total.detach().cpu()[:used]))
+    suspects += [name for name, bad in zip(names, broken.tolist(), strict=True) if bad]
+    counted = {"accuracy": margins > 0, "margin": margins, "chosen_reward": chosen, "rejected_reward": rejected}
+    return {**{name: float(each.sum()) for name, each in counted.items()}, "pairs": used, "broken": float(broken.sum())}
+
+
+PER_PAIR = ("accuracy", "margin", "chosen_reward", "rejected_reward")
+"""Figures that are means over the pairs used; the loss and its terms are means over the weights of the global batch."""
+
+
+def _means(sums: Mapping[str, float], weight: float) -> dict[str, float]:
+    """The figures of a step from the sums of all its pairs."""
+    used = max(sums["pairs"], 1)
+    counts = ("pairs", "broken", "tokens", "loss", *PER_PAIR)
+    terms = {f"loss_{name}": value / max(weight, 1e-12) for name, value in sums.items() if name not in counts}
+    return {"loss": sums["loss"] / max(weight, 1e-12), **terms, **{name: sums[name] / used for name in PER_PAIR}}
+
+
+def _add(sums: dict[str, float], more: Mapping[str, float]) -> None:
+    for name, value in more.items():
+        sums[name] = sums.get(name, 0.0) + value
+
+
+def _over_workers(sums: Mapping[str, float]) -> dict[str, float]:
+    """Sums over all workers, which have the same names in the same order."""
+    values = torch.tensor(list(sums.values()), dtype=torch.float64)
+    torch.distributed.all_reduce(values)
+    return dict(zip(sums, values.tolist(), strict=True))
 
 
 def _blank(encoder: Encoder) -> list[Encoded]:

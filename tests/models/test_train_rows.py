@@ -1,5 +1,6 @@
 """The order in which training pairs are seen, and pairs whose rows are missing."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,12 @@ from dt2it_ray.models.train_rows import PROMPT_COLUMNS, TrainingRows, open_train
 NAMES = [f"pair-{place}" for place in range(10)]
 
 
-def rows_of(names: list[str], prompt: str = "p", history: list[dict] | None = None) -> TrainingRows:
+def rows_of(
+    names: list[str],
+    prompt: str = "p",
+    history: list[dict] | None = None,
+    strengths: list[float | None] | None = None,
+) -> TrainingRows:
     pairs = pa.table(
         {
             "pair_id": names,
@@ -23,6 +29,8 @@ def rows_of(names: list[str], prompt: str = "p", history: list[dict] | None = No
             "rejected_id": ["no"] * len(names),
         }
     )
+    if strengths is not None:
+        pairs = pairs.append_column("strength", pa.array(strengths, pa.float64()))
     row = {"prompt_id": "p", "images": [], "history": history, "question": "Is it?"}
     prompts = pa.Table.from_pylist([row], schema=pa.schema([PROMPTS.field(name) for name in PROMPT_COLUMNS]))
     return TrainingRows(pairs, prompts, pa.table({"answer_id": ["yes", "no"], "text": ["Yes.", "No."]}))
@@ -47,6 +55,13 @@ def test_a_pair_is_two_conversations_about_its_prompt() -> None:
     assert [message["content"] for message in (pair.chosen.messages[-1], pair.rejected.messages[-1])] == ["Yes.", "No."]
     assert pair.chosen.messages[:-1] == pair.rejected.messages[:-1]
     assert pair.weight == 1.0
+
+
+def test_a_pair_has_the_strength_of_the_table_where_it_was_measured() -> None:
+    assert math.isnan(rows_of(NAMES).pair(3).strength)
+    measured = rows_of(NAMES[:3], strengths=[2.5, None, 0.0])
+    assert [measured.pair(0).strength, measured.pair(2).strength] == [2.5, 0.0]
+    assert math.isnan(measured.pair(1).strength)
 
 
 def test_a_pair_shows_the_turns_before_its_question_and_counts_their_length() -> None:

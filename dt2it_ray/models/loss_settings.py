@@ -1,0 +1,33 @@
+"""Which terms the loss of a reward model has. Imports no model library; models/loss.py computes them."""
+
+from pydantic import Field
+
+from dt2it_ray.settings import Settings
+
+
+class LossSettings(Settings):
+    """Terms of the loss. The defaults are plain Bradley-Terry, which no regulariser beat in arXiv 2509.16127.
+
+    A pair's strength is that of the table of pairs, in the units of its source. A pair without one is asked for no
+    margin and has a certain label.
+    """
+
+    margin_scale: float = Field(default=0.0, ge=0)
+    """The margin that a pair is asked for, per unit of its strength (arXiv 2307.09288 has steps of 0 to 3; the scale is
+    ours). A negative strength, of a label that is doubted, asks for less than plain Bradley-Terry. 0: none."""
+    soft_temperature: float | None = Field(default=None, gt=0)
+    """The label is the probability sigmoid(strength / temperature); calibrate the temperature on trusted pairs. None:
+    the chosen answer is better for certain."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)
+    """The probability with which a label is taken to be wrong (arXiv 1512.00567; for pairs, arXiv 2403.00409)."""
+    tie_weight: float = Field(default=0.0, ge=0)
+    """A pair of strength 0 costs this times the squared margin in place of its label (arXiv 2502.10391). 0: its label
+    counts as any other."""
+    centring: float = Field(default=0.0, ge=0)
+    """Weight of the squared sum of a pair's rewards, which holds them around 0 (arXiv 2502.10391: 0.01). Off, as it
+    hurt in arXiv 2509.16127."""
+    scaling_boost: float = Field(default=0.0, ge=0)
+    """How much more a pair counts at most as its margin grows: 1 + boost * (1 - exp(-rate * margin)), the Dynamic
+    Reward Scaling of arXiv 2502.10391 (0.5 there) without its constant factor, which the learning rate is. 0: none."""
+    scaling_rate: float = Field(default=0.5, gt=0)
+    """How fast the boost is reached, per unit of margin (arXiv 2502.10391)."""

@@ -1,0 +1,78 @@
+"""A training with terms of the loss: what they do to the model does not depend on micro-batches, and all are logged."""
+
+import dataclasses
+import math
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from dt2it_ray.errors import StageFailed
+from dt2it_ray.models.loss_settings import LossSettings
+from dt2it_ray.models.train_log import read_training_log
+from dt2it_ray.models.train_loop import TrainJob, train
+from tests.models.random_model import write_toy_pairs
+from tests.models.test_train_loop import WEIGHTS, LocalSession, process_group  # noqa: F401 - a fixture
+
+ALL_TERMS = LossSettings(
+    margin_scale=0.1, soft_temperature=1.0, label_smoothing=0.1, tie_weight=1.0, centring=0.01, scaling_boost=0.5
+)
+STRENGTHS = (2.0, None, 0.0, -0.5, 6.0, 1.0)
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> TrainJob:
+    return write_toy_pairs(tmp_path_factory.mktemp("train"), num_prompts=6)
+
+
+def with_strengths(job: TrainJob, folder: Path, strengths: tuple[float | None, ...]) -> TrainJob:
+    """The job on the first part of its pairs with a column of strengths and one of weights, writing to the folder."""
+    pairs = pq.read_table(job.pairs_paths[0])
+    folder.mkdir(parents=True, exist_ok=True)
+    columns = {"strength": pa.array(strengths, pa.float64()), "weight": pa.array([1.0, 2.0, 0.5, 1.0, 1.0, 3.0])}
+    for name, column in columns.items():
+        pairs = pairs.append_column(name, column)
+    pq.write_table(pairs, folder / "pairs")
+    return dataclasses.replace(job, pairs_paths=(str(folder / "pairs"),), output=str(folder))
+
+
+def trained(job: TrainJob, loss: LossSettings) -> Path:
+    job = dataclasses.replace(job, settings=job.settings.model_copy(update={"loss": loss}))
+    train(job, LocalSession(Path(job.output, "state")))
+    return Path(job.output)
+
+
+def test_micro_batches_change_no_more_than_rounding_with_every_term(job: TrainJob, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    job = with_strengths(job, tmp_path / "whole", STRENGTHS)
+    whole = trained(job, ALL_TERMS)
+    parts = trained(dataclasses.replace(job, micro_batch_pairs=1, output=str(tmp_path / "parts")), ALL_TERMS)
+    expected, found = load_file(whole / WEIGHTS), load_file(parts / WEIGHTS)
+    for name, weight in expected.items():
+        torch.testing.assert_close(found[name], weight, rtol=1e-3, atol=1e-4)
+    plain = trained(dataclasses.replace(job, output=str(tmp_path / "plain")), LossSettings())
+    moved = load_file(plain / WEIGHTS)["score.weight"] - expected["score.weight"]
+    assert moved.abs().max() > 1e-3
+    for one, other in zip(read_training_log(str(whole)), read_training_log(str(parts)), strict=True):
+        for name in ("loss", "loss_preference", "loss_centring", "margin", "chosen_reward"):
+            assert other[name] == pytest.approx(one[name], rel=1e-3, abs=1e-4)
+
+
+def test_the_log_tells_the_mean_of_each_term_the_rewards_and_the_rates(job: TrainJob, tmp_path: Path) -> None:
+    steps = read_training_log(str(trained(with_strengths(job, tmp_path, STRENGTHS), ALL_TERMS)))
+    for step in steps:
+        assert step["loss"] == pytest.approx(step["loss_preference"] + step["loss_centring"], rel=1e-5)
+        assert step["loss_centring"] > 0
+        assert step["margin"] == pytest.approx(step["chosen_reward"] - step["rejected_reward"], abs=1e-6)
+        assert step["tokens"] > step["pairs"] > 0
+        assert step["tokens_per_s"] > 0
+        assert step["learning_rate"] <= job.settings.learning_rate
+
+
+def test_a_loss_that_is_not_finite_names_its_pair(job: TrainJob, tmp_path: Path) -> None:
+    pairs = with_strengths(job, tmp_path, (1.0, 1.0, 1.0, math.inf, 1.0, 1.0))
+    with pytest.raises(StageFailed, match=r"a reward or a loss is not finite\. Pairs: pair-short-003\. Look"):
+        trained(pairs, LossSettings(margin_scale=1.0))
