@@ -5,6 +5,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.images import BadImage, decode
 from dt2it_ray.data.schema import DropReason
 from dt2it_ray.errors import StoreError
-from dt2it_ray.models.message_parts import refused_messages
+from dt2it_ray.models.message_parts import plain_text, refused_messages
 from dt2it_ray.models.model_settings import CollateSettings
 from dt2it_ray.models.protocols import Conversation
+from dt2it_ray.models.reward_settings import ReadoutSettings
 
 IMAGE_TOKEN = "<|image_pad|>"
 PICTURES_BYTES = 256 * 2**20
@@ -39,10 +41,15 @@ class Encoded:
     prompt: str
     ids: np.ndarray
     pictures: tuple[Picture, ...]
+    start: int = 0
+    """Leading tokens that stand in the prompt with its opened answer turn too; 0 where `pooling` does not ask."""
 
 
 class Encoder:
-    """Tokenizer, chat template and image processor of a checkpoint, without its video processor (no torchvision)."""
+    """Tokenizer, chat template and image processor of a checkpoint, without its video processor (no torchvision).
+
+    A text model has no image processor, and conversations with images are refused.
+    """
 
     def __init__(
         self,
@@ -50,18 +57,21 @@ class Encoder:
         image_processor: Any,
         settings: CollateSettings,
         system_prompts: Mapping[str, str] = REWARD_SYSTEM,
+        readout: ReadoutSettings | None = None,
     ) -> None:
-        self._system_prompts = system_prompts
+        self._system_prompts, self.readout = system_prompts, readout or ReadoutSettings()
         self.tokenizer, self.image_processor, self.settings = tokenizer, image_processor, settings
         self._special = [token for token in tokenizer.get_added_vocab() if token]
-        self._size = _pixel_limits(image_processor, settings)
+        self._size = _pixel_limits(image_processor, settings) if image_processor else {}
         self._pictures: OrderedDict[str, Picture] = OrderedDict()
         self._pictures_bytes = 0
         self.known: dict[str, Picture] = {}
         """Pictures that are given out as they are, by key; their patches may be empty where no one needs them again."""
-        self.pad_id = int(tokenizer.pad_token_id)
-        self.merge = int(image_processor.merge_size)
-        self.image_token_id = int(tokenizer.convert_tokens_to_ids(IMAGE_TOKEN))
+        self.pad_id = int(next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0))
+        self.merge = int(image_processor.merge_size) if image_processor else 1
+        self.image_token_id = int(tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)) if image_processor else -1
+        self._opened: tuple[str, np.ndarray] = ("", np.empty(0, dtype=np.int64))
+        """The last prompt, with its opened answer turn: the answers of a prompt arrive one after the other."""
 
     def encode(self, conversation: Conversation) -> Encoded | Dropped:
         """The inputs of a finished conversation: its system prompt, the chat template, no generation prompt."""
@@ -82,17 +92,37 @@ class Encoder:
             if isinstance(picture, Dropped):
                 return picture
             pictures.append(picture)
-        text = self.tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=open_turn)
-        ids = self.tokenizer(self._expand(text, pictures), add_special_tokens=False)["input_ids"]
+        text = self._text(messages, open_turn)
+        ids = self._ids(text, pictures)
         if len(ids) > self.settings.max_length:
             detail = f"{len(ids)} tokens, more than max_length = {self.settings.max_length}"
             return Dropped(DropReason.PROMPT_TOO_LONG, detail, text)
         prompt = messages if open_turn else messages[:-1]
         key = _digest(json.dumps(prompt, sort_keys=True).encode(), *(picture.key.encode() for picture in pictures))
-        return Encoded(key, np.asarray(ids, dtype=np.int64), tuple(pictures))
+        start = 0 if open_turn or self.readout.pooling == "last" else self._start(key, prompt, pictures, ids)
+        return Encoded(key, ids, tuple(pictures), start)
+
+    def _text(self, messages: Sequence[Message], open_turn: bool) -> str:
+        shown = list(messages) if self.image_processor else [plain_text(message) for message in messages]
+        return self.tokenizer.apply_chat_template(shown, tokenize=False, add_generation_prompt=open_turn)
+
+    def _ids(self, text: str, pictures: Sequence[Picture]) -> np.ndarray:
+        ids = self.tokenizer(self._expand(text, pictures), add_special_tokens=False)["input_ids"]
+        return np.asarray(ids, dtype=np.int64)
+
+    def _start(self, key: str, prompt: Sequence[Message], pictures: Sequence[Picture], ids: np.ndarray) -> int:
+        """How many leading ids are those of the prompt with its opened answer turn."""
+        if self._opened[0] != key:
+            text = self._text(prompt, open_turn=True)
+            self._opened = (key, self._ids(text, pictures[: text.count(IMAGE_TOKEN)]))
+        opened = self._opened[1][: len(ids)]
+        differing = np.flatnonzero(opened != ids[: len(opened)])
+        return int(differing[0]) if len(differing) else len(opened)
 
     def picture(self, content: bytes) -> Picture | Dropped:
         """An encoded image prepared for the vision tower, within the pixel limits."""
+        if not self.image_processor:
+            return Dropped(DropReason.FIELD_INVALID, "the conversation has an image, and the backbone is a text model")
         key = _digest(content)
         if key in self.known:
             return self.known[key]
@@ -124,19 +154,33 @@ class Encoder:
         return "".join(expanded)
 
 
-def open_encoder(folder: str, settings: CollateSettings, system_prompts: Mapping[str, str] = REWARD_SYSTEM) -> Encoder:
+def open_encoder(
+    folder: str,
+    settings: CollateSettings,
+    system_prompts: Mapping[str, str] = REWARD_SYSTEM,
+    readout: ReadoutSettings | None = None,
+) -> Encoder:
     """The encoder of a checkpoint folder. Raises StoreError when its tokenizer or image processor is missing."""
     from transformers import AutoImageProcessor, AutoTokenizer
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        image_processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+        sees = _sees_images(folder)
+        image_processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True) if sees else None
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise StoreError(f"{folder} has no usable tokenizer or image processor: {reason}") from None
     if not tokenizer.chat_template:
         raise StoreError(f"the tokenizer in {folder} has no chat template (chat_template.jinja)")
-    return Encoder(tokenizer, image_processor, settings, system_prompts)
+    return Encoder(tokenizer, image_processor, settings, system_prompts, readout)
+
+
+def _sees_images(folder: str) -> bool:
+    """Whether the model of a folder has a vision tower, by its config.json; true where that cannot be read."""
+    try:
+        return "vision_config" in json.loads(Path(folder, "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return True
 
 
 def _pixel_limits(image_processor: Any, settings: CollateSettings) -> dict[str, int]:

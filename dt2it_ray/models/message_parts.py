@@ -23,6 +23,14 @@ def refused_messages(messages: Sequence[Message], num_images: int, special: Coll
     return None
 
 
+def plain_text(message: Message) -> Message:
+    """The message with content of texts only as one string, which templates of text models expect."""
+    content = message["content"]
+    if isinstance(content, str) or any(part["type"] != "text" for part in content):
+        return message
+    return {**message, "content": "".join(part["text"] for part in content)}
+
+
 def parts_of(message: Message) -> list[dict[str, Any]]:
     """The parts of a message; content that is one string is one text part."""
     content = message["content"]

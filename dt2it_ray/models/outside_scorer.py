@@ -12,13 +12,13 @@ from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.images import BadImage, decode
 from dt2it_ray.data.schema import DropReason
 from dt2it_ray.errors import ConfigError, StoreError
-from dt2it_ray.models.message_parts import refused_messages
+from dt2it_ray.models.message_parts import plain_text, refused_messages
 from dt2it_ray.models.model_settings import CollateSettings, ScoreSettings
 from dt2it_ray.models.protocols import Conversation, Scorer
+from dt2it_ray.models.reward_files import REWARD_CONFIG, RewardConfig
 from dt2it_ray.models.reward_heads import HEADS, stored_bias, stored_head
-from dt2it_ray.models.reward_model import REWARD_CONFIG, RewardConfig
 from dt2it_ray.models.torch_scorer import TorchScorer
-from dt2it_ray.models.weights import BACKBONES, DTYPES
+from dt2it_ray.models.weights import DTYPES, VISION_LANGUAGE
 
 
 def open_scorer(folder: str, settings: ScoreSettings, device: str = "cpu", threads: int | None = None) -> Scorer:
@@ -31,7 +31,7 @@ def open_scorer(folder: str, settings: ScoreSettings, device: str = "cpu", threa
     """
     if Path(folder, REWARD_CONFIG).is_file():
         return TorchScorer(folder, settings, device, threads)
-    if _model_config(folder).get("model_type") in BACKBONES:
+    if _model_config(folder).get("model_type") in VISION_LANGUAGE:
         config = RewardConfig(name=Path(folder).name, system_prompts={}, fingerprint=_fingerprint(folder))
         return TorchScorer(folder, settings, device, threads, config)
     return OutsideScorer(folder, settings, device, threads)
@@ -76,7 +76,7 @@ class OutsideScorer:
         return hidden @ self._head.to(hidden)[0] + self._bias
 
     def _inputs(self, conversation: Conversation) -> dict[str, torch.Tensor] | Dropped:
-        messages = [_plain(message) for message in conversation.messages]
+        messages = [plain_text(message) for message in conversation.messages]
         text = self._texts.apply_chat_template(messages, tokenize=False, add_generation_prompt=False)
         try:
             pictures = [decode(content) for content in conversation.images]
@@ -102,14 +102,6 @@ class OutsideScorer:
                 reason = str(error).strip().splitlines()[0]
                 raise StoreError(f"{self._folder} has no usable processor of images: {reason}") from None
         return self._processor
-
-
-def _plain(message: dict[str, Any]) -> dict[str, Any]:
-    """The message with content of one text as a string, which templates of text models expect."""
-    content = message["content"]
-    if isinstance(content, str) or any(part["type"] != "text" for part in content):
-        return message
-    return {**message, "content": "".join(part["text"] for part in content)}
 
 
 def _load(folder: str, dtype: torch.dtype) -> tuple[Any, torch.Tensor | None, float]:

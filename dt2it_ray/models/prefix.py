@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import nn
 
 from dt2it_ray.models.collate import Encoded, Encoder, Picture
 
@@ -26,7 +27,9 @@ class PrefixBatch:
     branch: torch.Tensor
     """[B, L] 0 for shared tokens, 1, 2, ... for the tokens of one answer, -1 for padding."""
     last: torch.Tensor
-    """[N, 2] row and column of the last token of each conversation, where its score is read."""
+    """[N, 2] row and column of the last token of each conversation."""
+    answers: torch.Tensor
+    """[N, A] columns of each conversation's tokens after `Encoded.start`, then -1 up to the longest."""
     patches: torch.Tensor | None
     """[patches, values] of the distinct images."""
     grids: torch.Tensor | None
@@ -38,7 +41,7 @@ class PrefixBatch:
 
     def to(self, device: torch.device | str) -> "PrefixBatch":
         """The same batch on another device."""
-        tensors = (self.ids, self.positions, self.branch, self.last, self.patches, self.grids)
+        tensors = (self.ids, self.positions, self.branch, self.last, self.answers, self.patches, self.grids)
         moved = (None if tensor is None else tensor.to(device) for tensor in tensors)
         return PrefixBatch(*moved, keys=self.keys, shown=self.shown)  # type: ignore[arg-type]
 
@@ -51,6 +54,10 @@ class PrefixBatch:
         return torch.zeros(allowed.shape, dtype=dtype, device=self.ids.device).masked_fill_(
             ~allowed, torch.finfo(dtype).min
         )[:, None]
+
+    def tokens(self) -> torch.Tensor:
+        """[B, L] 1 for tokens, 0 for padding: the mask of rows that hold one conversation each."""
+        return (self.branch != PADDING).long()
 
 
 def shared_length(group: Sequence[Encoded]) -> int:
@@ -68,17 +75,23 @@ def row_length(group: Sequence[Encoded]) -> int:
 
 
 def prefix_batch(groups: Sequence[Sequence[Encoded]], encoder: Encoder) -> PrefixBatch:
-    """One row per group; the conversations of a group have the same prompt (`Encoded.prompt`)."""
+    """One row per group; the conversations of a group have the same prompt (`Encoded.prompt`).
+
+    One row per conversation where the encoder's model does not share prompts.
+    """
+    if not encoder.readout.shared_prompt:
+        groups = [[encoded] for group in groups for encoded in group]
     rows = [_row(group, encoder) for group in groups]
     length = max(len(row.ids) for row in rows)
     ids = np.full((len(rows), length), encoder.pad_id, dtype=np.int64)
     positions = np.zeros((3, len(rows), length), dtype=np.int64)
     branch = np.full((len(rows), length), PADDING, dtype=np.int64)
-    last = []
+    last, answers = [], []
     for index, row in enumerate(rows):
         size = len(row.ids)
         ids[index, :size], positions[:, index, :size], branch[index, :size] = row.ids, row.positions, row.branch
         last += [(index, column) for column in row.last]
+        answers += row.answers
     pictures = [picture for group in groups for picture in group[0].pictures]
     distinct = {picture.key: picture for picture in pictures}
     order = {key: index for index, key in enumerate(distinct)}
@@ -88,6 +101,7 @@ def prefix_batch(groups: Sequence[Sequence[Encoded]], encoder: Encoder) -> Prefi
         positions=torch.from_numpy(positions),
         branch=torch.from_numpy(branch),
         last=torch.tensor(last),
+        answers=nn.utils.rnn.pad_sequence([torch.from_numpy(columns) for columns in answers], True, PADDING),
         patches=patches,
         grids=grids,
         keys=tuple(distinct),
@@ -116,6 +130,7 @@ class _Row:
     positions: np.ndarray
     branch: np.ndarray
     last: list[int]
+    answers: list[np.ndarray]
 
 
 def _row(group: Sequence[Encoded], encoder: Encoder) -> _Row:
@@ -125,8 +140,21 @@ def _row(group: Sequence[Encoded], encoder: Encoder) -> _Row:
     ids = [group[0].ids[:shared], *(encoded.ids[shared:] for encoded in group)]
     places = [positions[0][:, :shared], *(place[:, shared:] for place in positions)]
     branch = [np.zeros(shared, dtype=np.int64), *(np.full(size, k) for k, size in enumerate(sizes, start=1))]
-    last = shared + np.cumsum(sizes) - 1
-    return _Row(np.concatenate(ids), np.concatenate(places, axis=1), np.concatenate(branch), last.tolist())
+    ends = (shared + np.cumsum(sizes)).tolist()
+    answers = [
+        _answer_columns(encoded.start, shared, end - size, end)
+        for encoded, size, end in zip(group, sizes, ends, strict=True)
+    ]
+    last = [end - 1 for end in ends]
+    return _Row(np.concatenate(ids), np.concatenate(places, axis=1), np.concatenate(branch), last, answers)
+
+
+def _answer_columns(start: int, shared: int, own: int, end: int) -> np.ndarray:
+    """Where in a row the tokens of a conversation from number `start` on are: in its shared part, then in its own."""
+    behind = max(0, start - shared)
+    # A conversation may end where its answer would start; its last token is then all there is to read.
+    first = min(own + behind, end - 1)
+    return np.concatenate([np.arange(min(start, shared), shared), np.arange(first, end)])
 
 
 def _pixels(pictures: list[Picture]) -> tuple[torch.Tensor | None, torch.Tensor | None]:

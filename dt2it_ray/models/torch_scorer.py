@@ -9,7 +9,7 @@ from dt2it_ray.models.collate import Encoded
 from dt2it_ray.models.model_settings import ScoreSettings
 from dt2it_ray.models.prefix import prefix_batch, row_length, shared_length
 from dt2it_ray.models.protocols import Conversation
-from dt2it_ray.models.reward_model import RewardConfig, open_reward_model
+from dt2it_ray.models.reward_files import RewardConfig, open_reward_model
 
 TOKENS_PER_PASS = {"cpu": 1024, "cuda": 8192}
 """Padded tokens of one forward pass by kind of device. On a CPU the hidden states should stay in its caches."""
@@ -43,7 +43,8 @@ class TorchScorer:
         encoded = [self.encoder.encode(conversation) for conversation in conversations]
         scores: list[float | Dropped] = [entry if isinstance(entry, Dropped) else 0.0 for entry in encoded]
         kept = [(place, entry) for place, entry in enumerate(encoded) if not isinstance(entry, Dropped)]
-        for batch in _batches(kept, TOKENS_PER_PASS[torch.device(self._device).type]):
+        answers = ANSWERS_PER_ROW if self.config.shared_prompt else 1
+        for batch in _batches(kept, TOKENS_PER_PASS[torch.device(self._device).type], answers):
             rewards = self._rewards([[entry for _, entry in group] for group in batch])
             for (place, _), reward in zip((member for group in batch for member in group), rewards, strict=True):
                 scores[place] = reward
@@ -59,12 +60,12 @@ class TorchScorer:
 Member = tuple[int, Encoded]
 
 
-def _batches(kept: Sequence[Member], tokens: int) -> Iterator[list[list[Member]]]:
+def _batches(kept: Sequence[Member], tokens: int, answers: int) -> Iterator[list[list[Member]]]:
     """Groups of one prompt, longest first, in batches of at most that many padded tokens (or one group)."""
     by_prompt: dict[str, list[Member]] = {}
     for member in kept:
         by_prompt.setdefault(member[1].prompt, []).append(member)
-    groups = [group for members in by_prompt.values() for group in _rows(members, tokens)]
+    groups = [group for members in by_prompt.values() for group in _rows(members, tokens, answers)]
     sized = sorted(((row_length([entry for _, entry in group]), group) for group in groups), key=lambda pair: -pair[0])
     while sized:
         count = max(1, tokens // sized[0][0])
@@ -72,14 +73,14 @@ def _batches(kept: Sequence[Member], tokens: int) -> Iterator[list[list[Member]]
         sized = sized[count:]
 
 
-def _rows(members: Sequence[Member], tokens: int) -> Iterator[list[Member]]:
-    """The answers of one prompt in rows of at most `ANSWERS_PER_ROW` answers and that many tokens (or one answer)."""
+def _rows(members: Sequence[Member], tokens: int, answers: int) -> Iterator[list[Member]]:
+    """The answers of one prompt in rows of at most that many tokens and answers (or one answer)."""
     shared = shared_length([entry for _, entry in members])
     row: list[Member] = []
     size = shared
     for member in members:
         own = len(member[1].ids) - shared
-        if row and (len(row) == ANSWERS_PER_ROW or size + own > tokens):
+        if row and (len(row) == answers or size + own > tokens):
             yield row
             row, size = [], shared
         row.append(member)

@@ -12,12 +12,14 @@ import torch.distributed
 
 from dt2it_ray.errors import StageFailed, StoreError
 from dt2it_ray.models.collate import open_encoder
-from dt2it_ray.models.reward_model import RewardConfig, RewardModel, look_once, new_reward_model, save_reward_model
+from dt2it_ray.models.reward_files import RewardConfig, new_reward_model, save_reward_model
+from dt2it_ray.models.reward_model import RewardModel
 from dt2it_ray.models.schedule import Schedule, share_of_peak
 from dt2it_ray.models.train_log import TrainLog, write_summary
 from dt2it_ray.models.train_rows import open_training_rows
 from dt2it_ray.models.train_settings import TrainSettings
 from dt2it_ray.models.train_step import PEAK, Trainer
+from dt2it_ray.models.vision_looks import look_once
 
 MODEL_FOLDER = "model"
 """Where in the output folder the finished reward model lies."""
@@ -80,10 +82,10 @@ def train(job: TrainJob, session: Session) -> None:
     schedule = Schedule(
         len(rows), settings.epochs, settings.global_batch_pairs, job.micro_batch_pairs, session.world_size
     )
-    encoder = open_encoder(job.base, settings.collate)
-    model = new_reward_model(job.base, settings.precision, settings.seed, settings.freeze_vision)
+    encoder = open_encoder(job.base, settings.collate, readout=settings.model.readout())
+    model = new_reward_model(job.base, settings.precision, settings.seed, settings.model)
     model.to(job.device)
-    if settings.freeze_vision and _looking_pays(len(rows), rows.num_images(), schedule):
+    if model.looks_stay and _looking_pays(len(rows), rows.num_images(), schedule):
         look_once(model, encoder, rows.images(), rows.num_images())
     engine = _start_deepspeed(model, job, schedule)
     with session.checkpoint() as folder:
@@ -94,7 +96,8 @@ def train(job: TrainJob, session: Session) -> None:
         if session.rank == 0:
             # Before the model: where the model is, the training counts as done.
             write_summary(job.output)
-            config = RewardConfig(name=job.name, head=settings.head, collate=settings.collate, dtype=settings.precision)
+            readout = settings.model.readout().model_dump()
+            config = RewardConfig(name=job.name, **readout, collate=settings.collate, dtype=settings.precision)
             save_reward_model(model, encoder, config, str(Path(job.output, MODEL_FOLDER)))
     torch.distributed.barrier()
 
@@ -140,7 +143,7 @@ def _start_deepspeed(model: RewardModel, job: TrainJob, schedule: Schedule) -> A
     model.train()
     if job.gradient_checkpointing:
         model.backbone.gradient_checkpointing_enable()
-    head = list(model.score.parameters())
+    head = list(model.readers.parameters())
     trained = [parameter for parameter in model.backbone.parameters() if parameter.requires_grad]
     decay, rate = settings.weight_decay, settings.learning_rate
     # DeepSpeed takes groups, though its annotation says a module.

@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from dt2it_ray.models.loss_settings import LossSettings
 from dt2it_ray.models.model_settings import CollateSettings
+from dt2it_ray.models.reward_settings import ModelSettings
 from dt2it_ray.settings import Settings
 
 
@@ -44,12 +44,8 @@ class TrainSettings(Settings):
     """What DeepSpeed ZeRO splits over the workers: optimizer state (1), gradients too (2), weights too (3)."""
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     """Of weights and gradients. bfloat16 as published, on GPUs; float32 where there is no accelerator."""
-    freeze_vision: bool = True
-    """Keep the vision tower and its mergers as they are."""
-    head: Literal["linear"] = "linear"
-    """What turns the last hidden state into a reward."""
-    loss: LossSettings = LossSettings()
-    """What is minimised."""
+    model: ModelSettings = ModelSettings()
+    """What the reward model is made of, and which of its weights learn."""
     seed: int = 0
     """Draws the new head and the order of the pairs."""
     collate: TrainCollateSettings = TrainCollateSettings()

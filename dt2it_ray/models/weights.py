@@ -1,4 +1,4 @@
-"""How a Qwen-VL checkpoint folder is opened, and which precision it computes in."""
+"""How a checkpoint folder is opened, which backbones we know, and which precision they compute in."""
 
 import os
 from pathlib import Path
@@ -7,23 +7,33 @@ from typing import Any
 import torch
 from torch import nn
 
-from dt2it_ray.errors import StoreError
+from dt2it_ray.errors import ConfigError, StoreError
 
-BACKBONES = ("qwen3_vl",)
-"""Values of `model_type` in config.json whose positions and image features we know how to compute."""
+GENERATORS = ("qwen3_vl",)
+"""Values of `model_type` in config.json that generate answers with images here."""
+VISION_LANGUAGE = ("qwen2_5_vl", "qwen3_vl")
+"""Those whose positions and image features we know how to compute."""
+SHARING = (*VISION_LANGUAGE, "llama", "qwen2", "qwen3")
+"""Those whose attention takes a mask of our own, which rows of answers that share a prompt need."""
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def load_backbone(folder: str, dtype: str) -> Any:
-    """The vision-language model of a folder without its language head, in evaluation mode, on the CPU.
+    """The model of a folder without its language head, in evaluation mode, on the CPU: one of `VISION_LANGUAGE`, or
+    any text model.
 
     Raises:
-        StoreError: a file is missing, the backbone is not one of `BACKBONES`, or weights are missing or do not fit.
+        StoreError: a file is missing, images are seen in a way we do not know, or weights are missing or do not fit.
     """
     from transformers import AutoModel
 
-    check_backbone(folder)
+    config = read_model_config(folder)
+    if config.get_text_config() is not config and config.model_type not in VISION_LANGUAGE:
+        raise StoreError(
+            f"{folder} holds a {config.model_type} model; supported backbones: {', '.join(VISION_LANGUAGE)}, "
+            "and models of text alone"
+        )
     return _load(AutoModel, folder, dtype)
 
 
@@ -31,22 +41,34 @@ def load_language_model(folder: str, dtype: str) -> Any:
     """The vision-language model of a folder with its language head, in evaluation mode, on the CPU. Raises as above."""
     from transformers import AutoModelForImageTextToText
 
-    check_backbone(folder)
+    config = read_model_config(folder)
+    if config.model_type not in GENERATORS:
+        raise StoreError(f"{folder} holds a {config.model_type} model; those that generate: {', '.join(GENERATORS)}")
     return _load(AutoModelForImageTextToText, folder, dtype)
 
 
-def check_backbone(folder: str) -> None:
-    """Raises StoreError unless the folder has a config.json of a backbone in `BACKBONES`."""
+def check_sharing(backbone: Any) -> None:
+    """Raises ConfigError unless every layer of the backbone takes a mask of our own."""
+    config = backbone.config.get_text_config()
+    layers = set(getattr(config, "layer_types", None) or ["full_attention"])
+    if backbone.config.model_type not in SHARING or layers != {"full_attention"}:
+        raise ConfigError(
+            "rows of answers that share a prompt need a mask of our own in every layer; one of type "
+            f"{backbone.config.model_type} with {' and '.join(sorted(layers))} is not known to take it. Set "
+            "shared_prompt=false (in training train.model.shared_prompt=false): every answer is then a pass of its own."
+        )
+
+
+def read_model_config(folder: str) -> Any:
+    """What config.json of a model folder says. Raises StoreError where it is missing or cannot be read."""
     from transformers import AutoConfig
 
     if not (Path(folder) / "config.json").is_file():
         raise StoreError(f"{folder} is not a model folder: it has no config.json. Pass the folder of a checkpoint.")
     try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        return AutoConfig.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
         raise StoreError(f"cannot read {folder}/config.json: {str(error).splitlines()[0]}") from None
-    if config.model_type not in BACKBONES:
-        raise StoreError(f"{folder} holds a {config.model_type} model; supported backbones: {', '.join(BACKBONES)}")
 
 
 def _load(kind: Any, folder: str, dtype: str) -> Any:
@@ -76,10 +98,11 @@ def _load(kind: Any, folder: str, dtype: str) -> Any:
 
 def _embed_patches_by_product(model: nn.Module) -> None:
     """A convolution whose stride is its kernel is a matrix product, for which every precision has a fast path."""
+    from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VisionPatchEmbed
     from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLVisionPatchEmbed
 
     for module in model.modules():
-        if isinstance(module, Qwen3VLVisionPatchEmbed):
+        if isinstance(module, Qwen2_5_VisionPatchEmbed | Qwen3VLVisionPatchEmbed):
             module.forward = _PatchEmbedding(module.proj)  # type: ignore[method-assign]
 
 
@@ -95,14 +118,16 @@ class _PatchEmbedding:
 
 
 def compute_in_float64(model: nn.Module) -> None:
-    """Make a float64 model compute in float64 throughout: transformers' Qwen-VL rounds to float32 in two places."""
-    from transformers.models.qwen3_vl import modeling_qwen3_vl as source
+    """Make a float64 model compute in float64 throughout: transformers' models round to float32 in two places."""
+    from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl
+    from transformers.models.qwen3_vl import modeling_qwen3_vl
 
     for module in model.modules():
-        if isinstance(module, source.Qwen3VLTextRMSNorm):
+        # The norm of Llama, which most families have a copy of; others compute with what their own class says.
+        if type(module).__name__.endswith("RMSNorm") and hasattr(module, "variance_epsilon"):
             module.forward = _Norm(module)  # type: ignore[method-assign]
-    if source.apply_rotary_pos_emb_vision is not _rotate_vision:
-        source.apply_rotary_pos_emb_vision = _rotate_vision
+    modeling_qwen2_5_vl.apply_rotary_pos_emb_vision = _rotate_vision
+    modeling_qwen3_vl.apply_rotary_pos_emb_vision = _rotate_vision
 
 
 class _Norm:

@@ -10,10 +10,11 @@ from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.schema import DropReason
 from dt2it_ray.errors import ConfigError, StoreError
 from dt2it_ray.models import torch_scorer
+from dt2it_ray.models.collate import open_encoder
 from dt2it_ray.models.model_settings import CollateSettings, ScoreSettings
 from dt2it_ray.models.prefix import prefix_batch as PREFIX
 from dt2it_ray.models.protocols import Conversation
-from dt2it_ray.models.reward_model import RewardConfig, new_reward_model, open_encoder, save_reward_model
+from dt2it_ray.models.reward_files import RewardConfig, new_reward_model, save_reward_model
 from dt2it_ray.models.torch_scorer import TorchScorer
 from tests.models.random_model import ANSWERS, picture, write_random_model
 
@@ -34,7 +35,7 @@ CHATS = [
 def saved(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("scorer")
     base = str(write_random_model(folder / "base"))
-    model = new_reward_model(base, "float32", 7, freeze_vision=True)
+    model = new_reward_model(base, "float32", 7)
     encoder = open_encoder(base, CollateSettings())
     save_reward_model(model, encoder, RewardConfig(name="toy"), str(folder / "model"))
     return str(folder / "model")
@@ -60,7 +61,7 @@ def test_answers_packed_into_one_row_score_as_in_passes_of_their_own(saved: str)
 
 def test_a_saved_model_scores_as_it_did_in_memory(saved: str, scorer: TorchScorer, tmp_path: Path) -> None:
     copy = str(tmp_path / "copy")
-    again = new_reward_model(saved, "float32", seed=99, freeze_vision=True)
+    again = new_reward_model(saved, "float32", seed=99)
     stored = save_reward_model(again, scorer.encoder, scorer.config, copy)
     assert stored.fingerprint == scorer.fingerprint
     assert TorchScorer(copy, threads=1).score(CHATS) == scorer.score(CHATS)
@@ -100,7 +101,7 @@ def test_a_model_puts_its_own_system_prompt_in_front(saved: str, scorer: TorchSc
     told = Conversation(({"role": "system", "content": REWARD_SYSTEM["en"]}, question, answer), CHATS[0].images)
     assert scorer.score([told]) == scorer.score(CHATS[:1])
     other = scorer.config.model_copy(update={"system_prompts": {"en": "Be strict.", "zh": "严格。"}})
-    save_reward_model(new_reward_model(saved, "float32", 7, True), scorer.encoder, other, str(tmp_path / "other"))
+    save_reward_model(new_reward_model(saved, "float32", 7), scorer.encoder, other, str(tmp_path / "other"))
     strict = Conversation(({"role": "system", "content": "Be strict."}, question, answer), CHATS[0].images)
     assert TorchScorer(str(tmp_path / "other"), threads=1).score(CHATS[:1]) == scorer.score([strict])
 

@@ -13,11 +13,13 @@ import pytest
 import torch
 
 from dt2it_ray.errors import InputError, StageFailed, StoreError
-from dt2it_ray.models import reward_model, train_loop
-from dt2it_ray.models.reward_model import look_once, new_reward_model, open_encoder
+from dt2it_ray.models import train_loop, vision_looks
+from dt2it_ray.models.collate import open_encoder
+from dt2it_ray.models.reward_files import new_reward_model
 from dt2it_ray.models.train_log import SUMMARY, read_refused_pairs, read_training_log
 from dt2it_ray.models.train_loop import TrainJob, train
 from dt2it_ray.models.train_rows import open_training_rows
+from dt2it_ray.models.vision_looks import look_once
 from tests.models.random_model import picture, write_toy_pairs
 
 WEIGHTS = "model/model.safetensors"
@@ -112,8 +114,8 @@ def test_images_looked_at_once_give_the_same_model(
 
 
 def test_features_that_take_too_much_memory_are_not_kept(job: TrainJob, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reward_model, "LOOKS_BYTES", 1000)
-    model = new_reward_model(job.base, "float32", seed=0, freeze_vision=True)
+    monkeypatch.setattr(vision_looks, "LOOKS_BYTES", 1000)
+    model = new_reward_model(job.base, "float32", seed=0)
     encoder = open_encoder(job.base, job.settings.collate)
     look_once(model, encoder, iter([picture(1), picture(2)]), 2)
     assert not model.looks
@@ -141,7 +143,7 @@ def test_the_head_may_learn_faster_than_the_rest_and_resumes_so(job: TrainJob, t
     train(slow, LocalSession(tmp_path / "state"))
     before, after = load_file(Path(job.base, "model.safetensors")), load_file(tmp_path / WEIGHTS)
     assert max(float((after[name] - before[name]).abs().max()) for name in after if name in before) < 1e-6
-    head = new_reward_model(job.base, "float32", settings.seed, freeze_vision=True).score.weight
+    head = new_reward_model(job.base, "float32", settings.seed).get_parameter("score.weight")
     assert (after["score.weight"] - head).abs().mean() > 1e-2
 
 

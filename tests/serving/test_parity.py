@@ -33,13 +33,13 @@ def scorer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scorer]:
 
     from dt2it_ray.models.collate import open_encoder
     from dt2it_ray.models.model_settings import CollateSettings
-    from dt2it_ray.models.reward_model import RewardConfig, new_reward_model, save_reward_model
+    from dt2it_ray.models.reward_files import RewardConfig, new_reward_model, save_reward_model
     from dt2it_ray.models.torch_scorer import TorchScorer
     from tests.models.random_model import write_random_model
 
     root = tmp_path_factory.mktemp("model")
     backbone = str(write_random_model(root / "backbone"))
-    model = new_reward_model(backbone, "float32", seed=0, freeze_vision=True)
+    model = new_reward_model(backbone, "float32", seed=0)
     config = RewardConfig(name="iter-00")
     save_reward_model(model, open_encoder(backbone, CollateSettings()), config, str(root / "model"))
     threads = torch.get_num_threads()
