@@ -3,7 +3,7 @@
 import io
 import struct
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 MAX_PIXELS = 50_000_000
 """Images above this many pixels are refused before they are decoded (decompression bombs)."""
@@ -34,6 +34,8 @@ def decode(content: bytes) -> Image.Image:
             return image.convert("RGB")
     except BadImage:
         raise
+    except UnidentifiedImageError:
+        raise _unknown_kind(content) from None
     except (*UNREADABLE, Image.DecompressionBombError) as error:
         raise BadImage(f"cannot decode {len(content)} bytes as an image: {error}") from None
 
@@ -47,5 +49,12 @@ def media_type(content: bytes) -> str:
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             return Image.MIME[image.format or ""]
+    except UnidentifiedImageError:
+        raise _unknown_kind(content) from None
     except (*UNREADABLE, Image.DecompressionBombError) as error:
         raise BadImage(f"{len(content)} bytes are no readable image: {error}") from None
+
+
+def _unknown_kind(content: bytes) -> BadImage:
+    # Pillow's own message holds an address in memory, which would make refused rows differ from run to run.
+    return BadImage(f"cannot decode {len(content)} bytes as an image: they are of no known kind")

@@ -3,12 +3,13 @@
 import io
 import struct
 import zlib
+from collections.abc import Callable
 
 import pytest
 from PIL import Image
 
 from dt2it_ray.data import images
-from dt2it_ray.data.images import BadImage, decode
+from dt2it_ray.data.images import BadImage, decode, media_type
 
 
 def encoded(mode: str, colour: object, kind: str = "PNG", size: tuple[int, int] = (6, 4)) -> bytes:
@@ -75,3 +76,10 @@ def test_a_decompression_bomb_is_refused_undecoded() -> None:
     bomb[29:33] = zlib.crc32(bytes(bomb[12:29])).to_bytes(4, "big")
     with pytest.raises(BadImage, match=r"cannot decode|more than"):
         decode(bytes(bomb))
+
+
+@pytest.mark.parametrize("open_image", [decode, media_type])
+def test_the_message_of_bytes_of_no_known_kind_is_always_the_same(open_image: Callable[[bytes], object]) -> None:
+    with pytest.raises(BadImage, match="of no known kind") as told:
+        open_image(b"not an image")
+    assert "0x" not in str(told.value)

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 import dt2it_ray.stages.ingest as reading
+import dt2it_ray.stages.ingest_images as opening
 from dt2it_ray.data.ingested import INGESTED
-from dt2it_ray.errors import ConfigError, InputError, StepChanged
+from dt2it_ray.errors import ConfigError, InputError, StageFailed, StepChanged
 from dt2it_ray.pipeline.ingest_run import run_ingest
 from dt2it_ray.pipeline.step_files import read_rows
 from dt2it_ray.store.files import Folder
@@ -158,3 +159,22 @@ def test_a_data_set_of_which_nothing_can_be_used_is_an_error_that_tells_why(tmp_
 def test_a_format_that_is_not_known_is_refused_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean llama_factory"):
         ingest(tmp_path, [flat("What?")], format="lama_factory")
+
+
+def test_an_ingestion_that_died_goes_on_and_ends_in_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.png").write_bytes(picture(1))
+    source = write_lines(tmp_path / "rows.jsonl", [flat(f"What is {n}?", image_path="a.png") for n in range(20)])
+    whole, again = (settings_of(tmp_path, source).model_copy(update={"output": str(tmp_path / o)}) for o in "ab")
+    run_ingest(whole)
+    with monkeypatch.context() as broken:
+        broken.setattr(opening, "open_media", lambda *_: (_ for _ in ()).throw(OSError("the disk is gone")))
+        with pytest.raises(StageFailed, match="the disk is gone"):
+            run_ingest(again)
+    assert not (tmp_path / "b" / "summary.json").exists()
+    monkeypatch.setattr(reading, "map_blocks", lambda *_: pytest.fail("rows that were read are read again"))
+    run_ingest(again)
+    parts = [{path.name: path.read_bytes() for path in (tmp_path / o).rglob("*.parquet")} for o in "ab"]
+    assert parts[0] == parts[1]
+    assert parts[0]
