@@ -1,5 +1,6 @@
 """How a prompt and an answer become chat messages, for reward models, generators and judges alike."""
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,8 +30,7 @@ def user_turn(question: str, num_images: int) -> Message:
 def asked(question: str, num_images: int, history: Sequence[Mapping[str, Any]] | None = None) -> list[Message]:
     """The turns of a prompt: its history (TURN rows), then the question with the images that no earlier turn shows."""
     before = [_turn(turn) for turn in history or ()]
-    shown = sum(turn["images"] or 0 for turn in history or ())
-    return [*before, user_turn(question, num_images - shown)]
+    return [*before, user_turn(question, num_images - _shown(history))]
 
 
 def answered(
@@ -40,12 +40,22 @@ def answered(
     return [*asked(question, num_images, history), {"role": "assistant", "content": answer}]
 
 
-def transcript(question: str, history: Sequence[Mapping[str, Any]] | None = None) -> str:
-    """The prompt as one text for a judge: the question alone, or all turns by role where there are earlier ones."""
+def transcript(question: str, history: Sequence[Mapping[str, Any]] | None = None, num_images: int = 0) -> str:
+    """The prompt as one text for a judge: the question alone, or all turns by role where there are earlier ones, each
+    with the numbers of the pictures that it shows."""
     if not history:
         return question
-    turns = [(turn["role"], turn["text"]) for turn in history]
-    return "\n\n".join(f"{role.capitalize()}: {text}" for role, text in (*turns, ("user", question)))
+    turns = [(turn["role"], turn["text"], turn["images"] or 0) for turn in history]
+    numbers, told = iter(range(1, num_images + 1)), []
+    for role, text, images in (*turns, ("user", question, num_images)):
+        pictures = ", ".join(f"picture {number}" for number in itertools.islice(numbers, images))
+        told.append(f"{role.capitalize()}{f' [{pictures}]' if pictures else ''}: {text}")
+    return "\n\n".join(told)
+
+
+def _shown(history: Sequence[Mapping[str, Any]] | None) -> int:
+    """How many images the turns show."""
+    return sum(turn["images"] or 0 for turn in history or ())
 
 
 def _turn(turn: Mapping[str, Any]) -> Message:

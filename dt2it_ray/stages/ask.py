@@ -73,7 +73,7 @@ def request_for(row: Mapping[str, Any], answers: Sequence[str], key: str) -> Jud
     """The first request about some answers to a prompt row."""
     return JudgeRequest(
         key=key,
-        question=transcript(row["question"], row["history"]),
+        question=transcript(row["question"], row["history"], len(row["images"])),
         reference=row["reference"] or "",
         language=row["language"],
         images=tuple(image["bytes"] for image in row["images"]),

@@ -206,7 +206,7 @@ def _contradictions(rows: Sequence[Row], writers: Writers, settings: AdditionSet
 
 def _rewrite(row: Row, answer: Row, settings: AdditionSettings) -> GenerationRequest:
     images = tuple(image["bytes"] for image in row["images"])
-    question = transcript(row["question"], row["history"])
+    question = transcript(row["question"], row["history"], len(images))
     turn = contradiction_message(settings.template, row["language"], len(images), question, answer["text"])
     return GenerationRequest(f"contradiction {answer['answer_id']}", (turn,), images, 1)
 

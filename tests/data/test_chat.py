@@ -65,6 +65,13 @@ def test_a_judge_reads_all_turns_and_a_question_without_history_as_it_is() -> No
     assert transcript("And these?", HISTORY) == told
 
 
+def test_a_judge_is_told_which_picture_each_turn_shows() -> None:
+    before = "System: Be strict.\n\nUser [picture 1]: What is it?\n\nAssistant: A cat.\n\n"
+    assert transcript("And these?", HISTORY, 3) == f"{before}User [picture 2, picture 3]: And these?"
+    assert transcript("And now?", HISTORY, 1) == f"{before}User: And now?"
+    assert transcript("And these?", [], 2) == "And these?"
+
+
 def test_without_system_prompts_messages_stay_as_they_are() -> None:
     messages = answered("How many?", 0, "three")
     assert with_system(messages, {}) == messages

@@ -81,8 +81,8 @@ def _refuse_bad_history(history: Sequence[Mapping[str, Any] | None], images: int
         if (role := turn.get("role")) not in ROLES.values():
             raise refuse(f"{field}.role", f"{role!r} is none of {', '.join(dict.fromkeys(ROLES.values()))}")
         checked_text(turn.get("text"), f"{field}.text")
-        if (turn.get("images") or 0) < 0:
-            raise refuse(f"{field}.images", f"{turn['images']} is no number of images")
+        if not 0 <= (turn.get("images") or 0) <= (images if role == "user" else 0):
+            raise refuse(f"{field}.images", f"{turn['images']} of {images} images are shown by the {role}")
     shown = sum(turn.get("images") or 0 for turn in history if turn)
     if shown > images:
         raise refuse("history", f"{shown} images are shown, there are {images}")

@@ -16,11 +16,13 @@ SHAREGPT = {
     "images": ["a.png"],
 }
 OWN = dict.fromkeys(PROMPTS.names) | {"prompt_id": "p", "question": "?", "language": "en"}
+SHOWN = OWN | {"images": [{"bytes": b"PNG", "path": None}]}
+HI = {"role": "user", "text": "Hi", "images": 1}
 
 
 def said(**turn: Any) -> dict[str, Any]:
     """An own row with one turn before its question, which is right but for these fields."""
-    return OWN | {"history": [{"role": "user", "text": "Hi", "images": 0} | turn]}
+    return OWN | {"history": [HI | {"images": 0} | turn]}
 
 
 def read(*rows: Any, batch_rows: int = 1024) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -78,8 +80,8 @@ def test_own_rows_keep_their_planted_truth() -> None:
 
 
 def test_own_rows_keep_their_history() -> None:
-    turns = [{"role": "user", "text": "Hi", "images": 1}, {"role": "assistant", "text": "Hello", "images": None}]
-    [[row], []] = read(OWN | {"images": [{"bytes": b"PNG", "path": None}], "history": turns})
+    turns = [HI, {"role": "assistant", "text": "Hello", "images": None}]
+    [[row], []] = read(SHOWN | {"history": turns})
     assert row["history"] == turns
 
 
@@ -128,8 +130,14 @@ def test_of_equal_prompts_the_first_stays(batch_rows: int) -> None:
         (OWN | {"history": [None]}, "field_invalid", "field history[0]"),
         (said(role="judge"), "field_invalid", "field history[0].role: 'judge'"),
         (said(text=None), "field_invalid", "field history[0].text"),
-        (said(images=1), "field_invalid", "field history: 1 images are shown, there are 0"),
-        (said(images=-1), "field_invalid", "field history[0].images: -1"),
+        (said(images=1), "field_invalid", "field history[0].images: 1 of 0 images are shown by the user"),
+        (said(images=-1), "field_invalid", "field history[0].images: -1 of 0 images"),
+        (
+            SHOWN | {"history": [HI | {"role": "assistant"}]},
+            "field_invalid",
+            "history[0].images: 1 of 1 images are shown",
+        ),
+        (SHOWN | {"history": [HI, HI]}, "field_invalid", "field history: 2 images are shown, there are 1"),
         (SHAREGPT | {"images": []}, "field_invalid", "1 <image> for 0 images"),
         (SHAREGPT | {"conversations": []}, "field_invalid", "field conversations"),
         (SHAREGPT | {"chosen": "A cat."}, "field_invalid", "field chosen"),
