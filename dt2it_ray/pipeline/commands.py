@@ -83,8 +83,10 @@ def t2i(context: typer.Context) -> None:
 
 @app.command()
 def ingest(
-    input: Annotated[str, typer.Option("--input", help="Rows: a file, a pattern of names, a folder or an archive.")],
-    output: Annotated[str, typer.Option("--output", help="Folder of the data set to make.")],
+    input: Annotated[
+        str, typer.Option("--input", help="Rows: a file, a pattern of names, a folder or an archive.")
+    ] = "",
+    output: Annotated[str, typer.Option("--output", help="Folder of the data set to make.")] = "",
     format: Annotated[str, typer.Option("--format", help="Format of the rows, see docs/formats.md.")] = "",
     image_root: Annotated[str, typer.Option(help="Folder or archive of images named by path; else the input's.")] = "",
     images: Annotated[str, typer.Option(help="embed (default), reference or ignore.")] = "",

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from dt2it_ray.data.formats.image_refs import image_root as open_root
 from dt2it_ray.data.formats.image_refs import open_image
 from dt2it_ray.data.formats.preferences.registry import PREFERENCE_FORMATS
 from dt2it_ray.data.formats.records import read_blocks, read_records
-from dt2it_ray.data.formats.sources import Source, find_source
+from dt2it_ray.data.formats.sources import find_source
 from dt2it_ray.data.ingested import INGESTED
 from dt2it_ray.errors import InputError
 from dt2it_ray.pipeline.drive import read_json
@@ -45,6 +45,8 @@ class _Found:
     """Where the page goes if nobody says."""
     refused: Counter[str] = field(default_factory=Counter)
     """Filled while the tables are read."""
+    columns: Sequence[tuple[str, str]] = ()
+    """Of outside rows; else those of the tables."""
 
 
 def inspect_preferences(address: str, form: str, image_root: str, page: str) -> Iterator[str]:
@@ -66,7 +68,7 @@ def inspect_preferences(address: str, form: str, image_root: str, page: str) -> 
     shown = Inspection(
         name=found.name,
         form=found.form,
-        columns=[(column.name, str(column.type)) for column in schema],
+        columns=found.columns or [(column.name, str(column.type)) for column in schema],
         figures=figures.told(),
         lengths={name: figures.lengths(name) for name in TEXTS},
         strengths=figures.strengths(),
@@ -95,11 +97,13 @@ def _of_folder(folder: Folder, image_root: str) -> _Found | None:
 def _of_files(address: str, form: str, image_root: str) -> _Found:
     """Outside rows, of the format that is said or that they show."""
     source = find_source(address, Folder)
+    records = itertools.islice(read_records(source.folder, source.names[0]), TRIED)
+    first = [record.fields for record in records if isinstance(record.fields, Mapping)]
     settings = OutsideRows(
         address=address,
         files={},
         source=name_of(address),
-        format=form or _shown_format(source),
+        format=form or _shown_format(first, source.folder.path(source.names[0])),
         mapping=None,
         limits=RowLimits(),
         signature=None,
@@ -113,24 +117,32 @@ def _of_files(address: str, form: str, image_root: str) -> _Found:
             yield outcome.rows.select(INGESTED.names)
 
     root = open_root(image_root, Folder) if image_root else source.folder
-    return _Found(settings.source, settings.format, tables(), root, f"{settings.source}.{PAGE}", refused)
+    page = f"{settings.source}.{PAGE}"
+    return _Found(settings.source, settings.format, tables(), root, page, refused, _columns(first))
 
 
-def _shown_format(source: Source) -> str:
+def _columns(fields: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """The columns of some records, with the kinds of values that they hold."""
+    kinds: dict[str, set[str]] = {}
+    for row in fields:
+        for name, value in row.items():
+            kinds.setdefault(name, set()).add(type(value).__name__)
+    return [(name, " or ".join(sorted(found))) for name, found in kinds.items()]
+
+
+def _shown_format(fields: Sequence[Mapping[str, Any]], where: str) -> str:
     """The format that reads most of the first records.
 
     Raises:
         InputError: none reads any.
     """
-    records = itertools.islice(read_records(source.folder, source.names[0]), TRIED)
-    fields = [record.fields for record in records if isinstance(record.fields, Mapping)]
     read = {name: sum(_reads(each.parse, row) for row in fields) for name, each in PREFERENCE_FORMATS.items()}
     best = max(read, key=lambda name: read[name])
     if read[best]:
         return best
     columns = sorted(fields[0]) if fields else []
     raise InputError(
-        f"{source.folder.path(source.names[0])}: no known format reads its rows, which have the columns {columns}. "
+        f"{where}: no known format reads its rows, which have the columns {columns}. "
         "Ingest them with --format mapping (docs/formats.md)."
     )
 

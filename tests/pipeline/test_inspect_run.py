@@ -40,6 +40,7 @@ def test_raw_rows_are_shown_in_the_format_that_is_said_or_that_they_show(tmp_pat
     page = (tmp_path / "page.html").read_text("utf-8")
     assert "rows: 2 pairs (flat)" in text
     assert "language: en 1, zh 1" in text
+    assert "columns: question, chosen, rejected, image_path, strength" in text
     assert "strength: 0.5 (0.5 to 0.5), 1 known" in text
     assert page.count("data:image/") == 1
     assert "gone.png was not opened" in page
