@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dt2it_ray.store.manifest import Manifest
 
 FIGURES = ("replies", "hits", "input_tokens", "output_tokens", "spent", "saved")
-"""Metrics of a step that asks an engine, interrupted calls included."""
+"""Metrics of a step that asks an engine, summed over the calls that made its parts, interrupted ones included."""
 
 
 def usage_of(manifests: Iterable[Manifest]) -> dict[str, float]:
