@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from dt2it_ray.models.loss_settings import LossSettings
 from dt2it_ray.models.model_settings import CollateSettings
 from dt2it_ray.models.reward_settings import ModelSettings
 from dt2it_ray.settings import Settings
@@ -46,6 +47,8 @@ class TrainSettings(Settings):
     """Of weights and gradients. bfloat16 as published, on GPUs; float32 where there is no accelerator."""
     model: ModelSettings = ModelSettings()
     """What the reward model is made of, and which of its weights learn."""
+    loss: LossSettings = LossSettings()
+    """What is minimised."""
     seed: int = 0
     """Draws the new head and the order of the pairs."""
     collate: TrainCollateSettings = TrainCollateSettings()

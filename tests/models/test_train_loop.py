@@ -22,6 +22,7 @@ from dt2it_ray.models.train_rows import open_training_rows
 from dt2it_ray.models.vision_looks import look_once
 from tests.models.random_model import picture, write_toy_pairs
 
+pytestmark = pytest.mark.usefixtures("process_group")
 WEIGHTS = "model/model.safetensors"
 
 
@@ -47,19 +48,6 @@ class LocalSession:
         self.left -= 1
         if not self.left:
             raise Interrupted
-
-
-@pytest.fixture(scope="module", autouse=True)
-def process_group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A group of this process alone, as Ray Train sets up before the loop."""
-    with pytest.MonkeyPatch.context() as patch:
-        variables = {"DS_ACCELERATOR": "cpu", "RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}
-        for name, value in {**variables, "TORCHDYNAMO_DISABLE": "1"}.items():
-            patch.setenv(name, value)
-        store = f"file://{tmp_path_factory.mktemp('group')}/store"
-        torch.distributed.init_process_group("gloo", init_method=store, rank=0, world_size=1)
-        yield
-        torch.distributed.destroy_process_group()
 
 
 @pytest.fixture(scope="module")

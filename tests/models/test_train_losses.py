@@ -14,8 +14,9 @@ from dt2it_ray.models.loss_settings import LossSettings
 from dt2it_ray.models.train_log import read_training_log
 from dt2it_ray.models.train_loop import TrainJob, train
 from tests.models.random_model import write_toy_pairs
-from tests.models.test_train_loop import WEIGHTS, LocalSession, process_group  # noqa: F401 - a fixture
+from tests.models.test_train_loop import WEIGHTS, LocalSession
 
+pytestmark = pytest.mark.usefixtures("process_group")
 ALL_TERMS = LossSettings(
     margin_scale=0.1, soft_temperature=1.0, label_smoothing=0.1, tie_weight=1.0, centring=0.01, scaling_boost=0.5
 )
