@@ -3,7 +3,7 @@
 Whole prompts are drawn again, each with its pairs of both: what makes a prompt easy counts on both sides, so that the
 difference is known better than either share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -31,7 +31,8 @@ class LabelContrast:
 
 
 def label_contrast(first: pa.Table, second: pa.Table, how: Resampling) -> LabelContrast:
-    """The second minus the first, by LABEL_TRUTH of both (`prompt_id`, `margin`). A prompt may lack pairs of either."""
+    """The second minus the first, by LABEL_TRUTH of both (`prompt_id`, `margin`). A prompt may lack pairs of either;
+    there is no interval unless both have pairs of enough prompts."""
     known = codebook(pa.chunked_array([*first["prompt_id"].chunks, *second["prompt_id"].chunks], pa.string()))
     prompts = np.concatenate([known.codes(table["prompt_id"]) for table in (first, second)])
     margins = np.concatenate([table["margin"].to_numpy() for table in (first, second)])
@@ -43,6 +44,10 @@ def label_contrast(first: pa.Table, second: pa.Table, how: Resampling) -> LabelC
 
 
 def _contrast(parts: Floats, prompts: Codes, how: Resampling) -> Contrast:
+    fewest = min(len(np.unique(prompts[parts[:, ones] > 0])) for ones in (1, 3))
+    if fewest < how.min_prompts:
+        # The draws would hardly move the share of a side of few prompts, and take it for known.
+        how = replace(how, min_prompts=len(parts) + 1)
     told = estimate(parts, prompts, _difference, how, NO_PAIRS)
     return Contrast(told, p_of_zero(parts, prompts, _difference, how))
 

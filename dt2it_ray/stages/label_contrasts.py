@@ -78,7 +78,7 @@ def _told(rows: list[dict[str, Any]], first: str, second: str) -> dict[str, Any]
 
 CONTRASTED = GatherStage(
     name="label_contrasts",
-    version=1,
+    version=2,
     reads={"truth/*": pa.schema([LABEL_TRUTH.field(name) for name in ("pair_id", "prompt_id", "margin")])},
     writes=LABEL_CONTRASTS,
     decide=contrast_labels,

@@ -84,3 +84,12 @@ def test_without_pairs_on_one_side_there_is_no_difference() -> None:
 def test_few_prompts_have_a_difference_without_a_p_value() -> None:
     told = label_contrast(truths([[1.0]] * 5), truths([[-1.0]] * 5), HOW).precision
     assert (told.difference.value, told.difference.note, told.p_value) == (-1, "too_few_prompts", None)
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_side_of_few_prompts_is_not_thought_certain(turn: int) -> None:
+    few, many = truths([[1.0, 1.0]] * 3), truths(easy_and_hard(60))
+    told = label_contrast(*(few, many)[::turn], HOW).precision
+    assert told.difference.value == -0.5 * turn
+    assert (told.difference.low, told.difference.interval, told.difference.note) == (None, None, "too_few_prompts")
+    assert told.p_value is None
