@@ -125,6 +125,19 @@ class IngestSettings(Settings):
             raise ValueError("format: mapping needs the settings `mapping`, and only it has them")
         return self
 
+    @model_validator(mode="after")
+    def _opens_what_it_compares(self) -> "IngestSettings":
+        if self.images != "ignore":
+            return self
+        if "images" in self.duplicates.near.use:
+            raise ValueError("duplicates.near.use: images that are ignored have no look; set images: reference")
+        if self.decontaminate.benchmarks and self.decontaminate.match != "question":
+            raise ValueError(
+                "decontaminate.match: images that are ignored cannot be compared with a benchmark's; "
+                "set images: reference, or decontaminate.match: question"
+            )
+        return self
+
     def compares_questions(self) -> bool:
         """Whether signatures are needed."""
         return any("questions" in near.use for near in (self.duplicates.near, self.decontaminate.near))
