@@ -78,7 +78,8 @@ def test_what_is_no_pair_of_finite_numbers_names_row_id_and_field(prediction: An
 
 
 def test_rows_of_several_answers_have_as_many_rewards() -> None:
-    rows, given = ROWS[:2], [("row 1", {"id": "a", "rewards": [1, 2, 3]}), ("row 2", {"id": "b", "dropped": "no image"})]
+    rows = ROWS[:2]
+    given = [("row 1", {"id": "a", "rewards": [1, 2, 3]}), ("row 2", {"id": "b", "dropped": "no image"})]
     assert align_many(rows, [3, 2], given, "p.jsonl") == [(1.0, 2.0, 3.0), None]
     with pytest.raises(InputError, match=r"for d.jsonl row 1 \(id a\): rewards is .1, 2, 3., not a list of 4 numbers"):
         align_many(rows, [4, 2], given, "p.jsonl")
