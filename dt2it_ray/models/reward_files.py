@@ -39,15 +39,24 @@ class RewardConfig(ReadoutSettings):
 
 
 def new_reward_model(folder: str, dtype: str, seed: int, settings: ModelSettings | None = None) -> RewardModel:
-    """A reward model on a checkpoint's backbone. A head that the folder lacks is drawn from the seed.
+    """A reward model on a checkpoint's backbone. A head that the folder lacks, or has of another kind, is drawn from
+    the seed.
 
     Raises:
         StoreError: see `load_backbone` and `load_weights`. ConfigError: the backbone cannot be read in this way.
     """
     model = RewardModel(load_backbone(folder, dtype), settings)
-    if not load_weights(model.readers, folder):
+    if not _same_kind(folder, model.settings) or not load_weights(model.readers, folder):
         draw_weights(model.readers, seed)
     return model
+
+
+def _same_kind(folder: str, settings: ReadoutSettings) -> bool:
+    """Whether a folder's head computes what `settings` ask for. Heads of another kind may have the same names."""
+    if not Path(folder, REWARD_CONFIG).is_file():
+        return True
+    stored = read_reward_config(folder)
+    return (stored.head, stored.fusion) == (settings.head, settings.fusion)
 
 
 def open_reward_model(

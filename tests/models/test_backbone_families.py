@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModel
+from transformers import AutoModel, AutoModelForSequenceClassification
 
 from dt2it_ray.data.chat import answered
 from dt2it_ray.data.dropped import Dropped
@@ -99,6 +99,19 @@ def test_a_saved_model_of_any_family_scores_alike_whether_prompts_are_shared_or_
         told.append(TorchScorer(str(tmp_path / "model"), ScoreSettings(decimals=9), threads=1).score(chats))
     assert told[0] == pytest.approx(told[1], abs=1e-8)
     assert len(set(told[0])) == len(chats)
+
+
+@pytest.mark.parametrize("family", ["qwen3", "llama"])
+def test_transformers_own_classifier_opens_a_saved_text_model_and_scores_alike(family: str, tmp_path: Path) -> None:
+    base = write_family(tmp_path / "base", family)
+    encoder, folder = open_encoder(base, CollateSettings()), str(tmp_path / "model")
+    save_reward_model(new_reward_model(base, "float32", 1), encoder, RewardConfig(name="toy"), folder)
+    classifier = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    encoded = [entry for group in groups(encoder) for entry in group]
+    with torch.no_grad():
+        logits = [float(classifier(torch.from_numpy(entry.ids)[None]).logits[0, 0]) for entry in encoded]
+    ours = rewards_of(new_reward_model(folder, "float32", 99), groups(encoder), encoder)
+    assert ours.tolist() == pytest.approx(logits, abs=1e-5)
 
 
 def test_a_text_model_refuses_conversations_with_images(tmp_path: Path) -> None:

@@ -130,6 +130,15 @@ def test_a_stored_head_of_another_width_or_kind_is_named(base: str, tmp_path: Pa
         TorchScorer(folder)
 
 
+@pytest.mark.parametrize("changes", [{"head": "tanh"}, {"head": "linear"}, {"head": "silu", "fusion": "late"}])
+def test_a_head_of_another_kind_is_drawn_anew(base: str, tmp_path: Path, changes: dict[str, Any]) -> None:
+    settings = ModelSettings(**changes)
+    trained = new_reward_model(save(base, tmp_path / "model", head="silu"), "float32", 5, settings)
+    fresh = new_reward_model(base, "float32", 5, settings)
+    for name, weight in fresh.readers.named_parameters():
+        assert torch.equal(trained.readers.get_parameter(name), weight)
+
+
 def test_settings_that_teach_nothing_are_refused() -> None:
     with pytest.raises(ValidationError, match="fusion=late needs head=silu or head=tanh"):
         ModelSettings(fusion="late")
