@@ -6,9 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dt2it_ray.rules.equal_keys import join_groups
-from dt2it_ray.rules.minhash import alike_texts
-from dt2it_ray.rules.perceptual_hash import close_looks
+from dt2it_ray.rules.minhash import alike_groups
+from dt2it_ray.rules.perceptual_hash import look_groups
 
 BETWEEN = "\x1f"
 
@@ -41,7 +40,7 @@ def question_groups(question_keys: pa.ChunkedArray, signatures: pa.ChunkedArray,
         return keys
     distinct, first = np.unique(np.asarray(keys.to_numpy(zero_copy_only=False)), return_index=True)
     rows = as_signatures(signatures.combine_chunks().take(pa.array(first)))
-    lowest = join_groups(len(distinct), *alike_texts(rows, rows, near.question_alike))
+    lowest = alike_groups(rows, near.question_alike)
     names = pa.array(distinct, pa.string())
     return names.take(pa.array(lowest)).take(pc.index_in(keys, value_set=names))
 
@@ -61,7 +60,7 @@ def _by_look(names: pa.Array, looks: pa.Array, most_bits: int) -> pa.Array:
     hashes = distinct_looks(looks)
     if not len(hashes):
         return names
-    lowest = hashes[join_groups(len(hashes), *close_looks(hashes, hashes, most_bits))]
+    lowest = hashes[look_groups(hashes, most_bits)]
     place = pc.index_in(looks, value_set=pa.array(hashes))
     return pc.coalesce(pc.cast(pa.array(lowest).take(place), pa.string()), names)
 

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from dt2it_ray.data.ingested import REFUSED_ROWS
 from dt2it_ray.data.schema import DropReason
 from dt2it_ray.rules.alike import Nearness, as_signatures, distinct_looks
-from dt2it_ray.rules.minhash import alike_texts
-from dt2it_ray.rules.perceptual_hash import close_looks
+from dt2it_ray.rules.minhash import have_alike
+from dt2it_ray.rules.perceptual_hash import have_close_looks
 
 Match = Literal["image", "question", "either", "both"]
 
@@ -50,7 +50,7 @@ def _shares_image(rows: pa.Table, benchmark: pa.Table, near: Nearness) -> np.nda
         looks = pc.list_flatten(rows["looks"].combine_chunks())
         known = distinct_looks(pc.list_flatten(benchmark["looks"].combine_chunks()))
         mine = distinct_looks(looks)
-        close = mine[close_looks(mine, known, near.look_bits)[0]]
+        close = mine[have_close_looks(mine, known, near.look_bits)]
         hit = hit | pc.is_in(looks, value_set=pa.array(close, pa.uint64()), skip_nulls=True).to_numpy(
             zero_copy_only=False
         )
@@ -66,6 +66,4 @@ def _shares_question(rows: pa.Table, benchmark: pa.Table, near: Nearness) -> np.
         return same
     mine = as_signatures(rows["signature"].combine_chunks())
     known = as_signatures(benchmark["signature"].combine_chunks())
-    alike = np.zeros(rows.num_rows, dtype=bool)
-    alike[alike_texts(mine, known, near.question_alike)[0]] = True
-    return same | alike
+    return same | have_alike(mine, known, near.question_alike)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-PAIRS_AT_ONCE = 1 << 22
-"""How many pairs are in memory at a time: 64 MiB of places."""
+PAIRS_AT_ONCE = 1 << 18
+"""How many pairs are in memory at a time; comparing what they stand for takes some 600 bytes of each."""
 
 Places = tuple[np.ndarray, np.ndarray]
 
@@ -31,14 +31,28 @@ def pairs_of_equal(left: np.ndarray, right: np.ndarray, most: int | None = None)
         start = stop
 
 
-def join_groups(count: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """For each of `count` places the lowest place that it is joined with, directly or through others."""
-    lowest = np.arange(count)
-    while True:
-        before = lowest.copy()
-        least = np.minimum(lowest[left], lowest[right])
-        np.minimum.at(lowest, left, least)
-        np.minimum.at(lowest, right, least)
-        lowest = lowest[lowest]
-        if np.array_equal(lowest, before):
-            return lowest
+class Groups:
+    """Places that are joined with each other, directly or through others; each knows the lowest of its group."""
+
+    def __init__(self, count: int) -> None:
+        self.lowest = np.arange(count)
+
+    def are_apart(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Which of these pairs of places are not in one group yet."""
+        return self.lowest[left] != self.lowest[right]
+
+    def join(self, left: np.ndarray, right: np.ndarray) -> None:
+        """Put the places of every pair into one group."""
+        if not len(left):
+            return
+        first, second = self.lowest[left], self.lowest[right]
+        lowest = np.arange(len(self.lowest))
+        while True:
+            before = lowest.copy()
+            least = np.minimum(lowest[first], lowest[second])
+            np.minimum.at(lowest, first, least)
+            np.minimum.at(lowest, second, least)
+            lowest = lowest[lowest]
+            if np.array_equal(lowest, before):
+                break
+        self.lowest = lowest[self.lowest]

@@ -1,11 +1,12 @@
 """Which texts share most of their wording: MinHash signatures (Broder 1997), banded so that few pairs are compared."""
 
 import functools
+from collections.abc import Iterator
 
 import numpy as np
 
 from dt2it_ray.data.chat import language_of
-from dt2it_ray.rules.equal_keys import Places, pairs_of_equal
+from dt2it_ray.rules.equal_keys import Groups, Places, pairs_of_equal
 
 MOST_ALIKE = 64
 """Of texts that share a band, each is compared with at most so many others: the first by their place."""
@@ -32,21 +33,41 @@ def signature_of(text: str, shingle: int, permutations: int) -> bytes:
     return (shuffled.min(axis=0) >> np.uint64(32)).astype("<u4").tobytes()
 
 
-def alike_texts(left: np.ndarray, right: np.ndarray, least_alike: float) -> Places:
-    """Places in two arrays of signatures (rows of uint32) that share at least `least_alike` of their values, which is
-    what part of their shingles the texts share (Jaccard), to within 0.06 for 64 permutations.
+def alike_groups(signatures: np.ndarray, least_alike: float) -> np.ndarray:
+    """For each signature (rows of uint32) the lowest place of those alike, directly or through others.
 
-    Pairs at the threshold are found with a probability of at least 0.95, more alike ones nearly surely.
+    Texts are alike if their signatures share at least `least_alike` of their values, which is what part of their
+    shingles they share (Jaccard), with a standard deviation of 0.05 for 64 values. Pairs at the threshold are found
+    with a probability of at least 0.95, more alike ones nearly surely.
     """
+    groups = Groups(len(signatures))
+    for lefts, rights in _candidates(signatures, signatures, least_alike):
+        apart = groups.are_apart(lefts, rights)
+        lefts, rights = lefts[apart], rights[apart]
+        alike = _are_alike(signatures[lefts], signatures[rights], least_alike)
+        groups.join(lefts[alike], rights[alike])
+    return groups.lowest
+
+
+def have_alike(signatures: np.ndarray, known: np.ndarray, least_alike: float) -> np.ndarray:
+    """Which signatures are alike to one of the known ones, in the sense of `alike_groups`."""
+    found = np.zeros(len(signatures), dtype=bool)
+    for lefts, rights in _candidates(signatures, known, least_alike):
+        left = ~found[lefts]
+        lefts, rights = lefts[left], rights[left]
+        found[lefts[_are_alike(signatures[lefts], known[rights], least_alike)]] = True
+    return found
+
+
+def _candidates(left: np.ndarray, right: np.ndarray, least_alike: float) -> Iterator[Places]:
     width = _band_width(left.shape[1], least_alike)
-    found = [np.empty((2, 0), dtype=np.int64)]
     for start in range(0, left.shape[1] - width + 1, width):
         keys = (_band_keys(signatures[:, start : start + width]) for signatures in (left, right))
-        for lefts, rights in pairs_of_equal(*keys, most=MOST_ALIKE):
-            alike = (left[lefts] == right[rights]).mean(axis=1) >= least_alike
-            found.append(np.stack([lefts[alike], rights[alike]]))
-    pairs = np.unique(np.concatenate(found, axis=1), axis=1)
-    return pairs[0], pairs[1]
+        yield from pairs_of_equal(*keys, most=MOST_ALIKE)
+
+
+def _are_alike(left: np.ndarray, right: np.ndarray, least_alike: float) -> np.ndarray:
+    return (left == right).mean(axis=1) >= least_alike
 
 
 def _band_width(permutations: int, least_alike: float) -> int:

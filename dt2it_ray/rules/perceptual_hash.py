@@ -5,13 +5,17 @@ Perceptual Image Hash Functions"), so that scaling and compressing a picture cha
 """
 
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
 
-from dt2it_ray.rules.equal_keys import Places, pairs_of_equal
+from dt2it_ray.rules.equal_keys import Groups, Places, pairs_of_equal
 
 BITS = 64
+MOST_COMPARED = 1024
+"""Of hashes that share a segment, each is compared with at most so many, the first ones. Of a million different
+pictures some 122 share one."""
 SIDE = 32
 FREQUENCIES = 8
 LEAST_CONTRAST = 2.0
@@ -30,17 +34,28 @@ def perceptual_hash(picture: Image.Image) -> int | None:
     return int(_PLACES[waves > np.median(waves)].sum())
 
 
-def close_looks(left: np.ndarray, right: np.ndarray, most_bits: int) -> Places:
-    """Places in two arrays of hashes (uint64) that differ in at most `most_bits` bits.
+def look_groups(hashes: np.ndarray, most_bits: int) -> np.ndarray:
+    """For each hash (uint64) the lowest place of those that are near it, directly or through others."""
+    groups = Groups(len(hashes))
+    for lefts, rights in _candidates(hashes, hashes, most_bits):
+        apart = groups.are_apart(lefts, rights)
+        lefts, rights = lefts[apart], rights[apart]
+        near = np.bitwise_count(hashes[lefts] ^ hashes[rights]) <= most_bits
+        groups.join(lefts[near], rights[near])
+    return groups.lowest
 
-    Two such hashes agree in one of `most_bits + 1` segments of the 64 bits: only those are compared.
-    """
+
+def have_close_looks(hashes: np.ndarray, known: np.ndarray, most_bits: int) -> np.ndarray:
+    """Which hashes differ from one of the known ones in at most `most_bits` bits."""
+    found = np.zeros(len(hashes), dtype=bool)
+    for lefts, rights in _candidates(hashes, known, most_bits):
+        found[lefts[np.bitwise_count(hashes[lefts] ^ known[rights]) <= most_bits]] = True
+    return found
+
+
+def _candidates(left: np.ndarray, right: np.ndarray, most_bits: int) -> Iterator[Places]:
+    """Pairs that may be near: two hashes that differ in `most_bits` bits agree in one of `most_bits + 1` segments."""
     edges = np.linspace(0, BITS, most_bits + 2).astype(int)
-    found = [np.empty((2, 0), dtype=np.int64)]
     for low, high in itertools.pairwise(edges):
         mask = np.uint64((1 << int(high)) - (1 << int(low)))
-        for lefts, rights in pairs_of_equal(left & mask, right & mask):
-            close = np.bitwise_count(left[lefts] ^ right[rights]) <= most_bits
-            found.append(np.stack([lefts[close], rights[close]]))
-    pairs = np.unique(np.concatenate(found, axis=1), axis=1)
-    return pairs[0], pairs[1]
+        yield from pairs_of_equal(left & mask, right & mask, most=MOST_COMPARED)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dt2it_ray.rules import equal_keys
-from dt2it_ray.rules.equal_keys import join_groups, pairs_of_equal
+from dt2it_ray.rules.equal_keys import Groups, pairs_of_equal
 
 KEYS = st.lists(st.integers(0, 5), max_size=30)
 
@@ -35,4 +35,9 @@ def test_of_a_key_that_many_have_only_the_first_are_paired() -> None:
 
 
 def test_places_joined_through_others_have_the_lowest_of_them() -> None:
-    assert join_groups(7, np.array([5, 6, 1]), np.array([6, 2, 3])).tolist() == [0, 1, 2, 1, 4, 2, 2]
+    groups = Groups(7)
+    groups.join(np.array([5, 6]), np.array([6, 2]))
+    groups.join(np.array([], int), np.array([], int))
+    assert groups.are_apart(np.array([1, 5]), np.array([3, 2])).tolist() == [True, False]
+    groups.join(np.array([1, 3]), np.array([3, 5]))
+    assert groups.lowest.tolist() == [0, 1, 1, 1, 4, 1, 1]

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from dt2it_ray.rules.minhash import alike_texts, signature_of
+from dt2it_ray.rules.minhash import alike_groups, have_alike, signature_of
 
 LETTERS = "abcdefgh "
 
@@ -34,17 +34,21 @@ def test_a_reworded_question_is_found_and_another_is_not() -> None:
     asked = "How many red cars stand in front of the old station on the left side of the picture?"
     texts = [asked, asked.replace("picture?", "picture, please?"), "What does the sign above the door of the shop say?"]
     rows = signatures(texts)
-    left, right = alike_texts(rows, rows, 0.7)
-    assert {(i, j) for i, j in zip(left.tolist(), right.tolist(), strict=True) if i < j} == {(0, 1)}
+    assert alike_groups(rows, 0.7).tolist() == [0, 0, 2]
+    assert have_alike(rows, rows[1:2], 0.7).tolist() == [True, True, False]
 
 
 def test_nearly_every_pair_above_the_threshold_is_found() -> None:
     draw = random.Random(2)
     ones = ["".join(draw.choices(LETTERS, k=200)) for _ in range(200)]
     others = [one[:188] + "".join(draw.choices(LETTERS, k=12)) for one in ones]
-    left, right = alike_texts(signatures(ones), signatures(others), 0.8)
-    assert sum(i == j for i, j in zip(left.tolist(), right.tolist(), strict=True)) >= 190
-    assert len(left) <= 200
+    assert have_alike(signatures(ones), signatures(others), 0.8).sum() >= 190
+    assert not have_alike(signatures(ones[:100]), signatures(others[100:]), 0.8).any()
+
+
+def test_many_texts_from_one_template_are_one_group() -> None:
+    texts = [f"Look at the picture with care and answer in one sentence what is at place {n}" for n in range(500)]
+    assert set(alike_groups(signatures(texts), 0.7).tolist()) == {0}
 
 
 @pytest.mark.parametrize("text", ["", "a", "红", "ab\ud800"])

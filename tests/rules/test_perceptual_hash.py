@@ -8,7 +8,7 @@ from PIL import Image
 
 from dt2it_ray.data.images import decode
 from dt2it_ray.data.scenes.prompts import distill_row
-from dt2it_ray.rules.perceptual_hash import close_looks, perceptual_hash
+from dt2it_ray.rules.perceptual_hash import have_close_looks, look_groups, perceptual_hash
 
 
 def scenes(count: int) -> list[Image.Image]:
@@ -52,7 +52,17 @@ def test_close_hashes_are_those_that_comparing_all_finds(most_bits: int) -> None
         for n in (*range(1, 12), 1, 2, 3)
     ]
     right = np.concatenate([left[:14] ^ np.array(flips), left[:3], draw.integers(0, 2**64, 40, dtype=np.uint64)])
-    found = set(zip(*(places.tolist() for places in close_looks(left, right, most_bits)), strict=True))
     distance = np.bitwise_count(left[:, None] ^ right[None, :])
-    assert found == set(zip(*(places.tolist() for places in np.nonzero(distance <= most_bits)), strict=True))
-    assert len(found) >= 3
+    near = (distance <= most_bits).any(axis=1)
+    assert have_close_looks(left, right, most_bits).tolist() == near.tolist()
+    assert near.sum() >= 3
+    both = np.unique(np.concatenate([left, right]))
+    groups = look_groups(both, most_bits)
+    apart = np.bitwise_count(both[:, None] ^ both[None, :]) > most_bits
+    assert (apart | (groups[:, None] == groups[None, :])).all()
+
+
+def test_hashes_that_are_near_through_others_are_one_group() -> None:
+    chain = np.array([0b0, 0b11, 0b1111, 0xFFFF << 40], dtype=np.uint64)
+    assert look_groups(chain, 2).tolist() == [0, 0, 0, 3]
+    assert look_groups(chain, 1).tolist() == [0, 1, 2, 3]
