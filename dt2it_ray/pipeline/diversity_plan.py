@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.backbones import Backbone
 from dt2it_ray.models.engines import EngineSettings, with_checkpoint
 from dt2it_ray.stages import diversify, judge, screening
@@ -34,7 +35,11 @@ class Diversified:
 def plan_diversity(
     add: AddStep, settings: DiversitySettings, sampled: Sampled, screener: JudgingSettings
 ) -> Diversified:
-    """Add the steps. The screener judges a set again only if answers were added to it."""
+    """Add the steps. The screener judges a set again only if answers were added to it.
+
+    Raises:
+        ConfigError: the engines that add answers do not fit on one worker, or do not heed a setting.
+    """
     rows, before = sampled.rows, sampled.candidates
     screen = add("construct/screen", judge.LISTWISE, screener, {"rows": rows, "candidates": before})
     found = {"candidates": before, "screen": screen}
@@ -45,6 +50,9 @@ def plan_diversity(
         "better_engine": with_checkpoint(stronger, sampled.backbone) if stronger else None,
     }
     additions = settings.add.model_copy(update=filled)
+    # The settings could not tell before they knew the author.
+    if problem := diversify.engine_problem(additions):
+        raise ConfigError(f"construction.diversity.add: {problem}")
     answered = {"rows": rows, "candidates": before, "needs": needs}
     candidates = add("construct/diversify", diversify.DIVERSIFY, additions, answered)
     counted = {"candidates": candidates, "sampled": before}

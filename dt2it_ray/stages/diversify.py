@@ -13,7 +13,6 @@ from dt2it_ray.data.chat import asked, transcript
 from dt2it_ray.data.dropped import ASKED_AGAIN, Dropped, dropped_table
 from dt2it_ray.data.origins import DEGRADED, MODEL, REFERENCE
 from dt2it_ray.data.schema import CANDIDATES, PROMPTS, DropReason
-from dt2it_ray.errors import StageFailed
 from dt2it_ray.models.degrading.prompt import contradiction_message
 from dt2it_ray.models.engines import EngineSettings, idle_sampling, open_generator
 from dt2it_ray.models.model_settings import SamplingSettings
@@ -64,7 +63,7 @@ class AdditionSettings(Settings):
 
     @model_validator(mode="after")
     def _has_engines_that_fit(self) -> "AdditionSettings":
-        if problem := _engine_problem(self):
+        if problem := engine_problem(self):
             raise ValueError(problem)
         return self
 
@@ -86,9 +85,6 @@ def build_diversifying(settings: AdditionSettings, place: Workplace) -> BatchFn:
             return None
         return open_generator(engine, settings.sampling, place.device, place.threads, place.replies)
 
-    # `engine` may have been filled in after the settings were checked.
-    if problem := _engine_problem(settings):
-        raise StageFailed(problem)
     better = opened(settings.better_engine, "engine" in settings.better)
     name = model_name(settings.better_engine) if better and settings.better_engine else ""
     try:
@@ -101,7 +97,7 @@ def build_diversifying(settings: AdditionSettings, place: Workplace) -> BatchFn:
     return EngineFn(lambda batch: diversify_batch(batch, writers, settings), *engines)
 
 
-def _engine_problem(settings: AdditionSettings) -> str:
+def engine_problem(settings: AdditionSettings) -> str:
     """Why both engines do not fit on one worker or heed a setting of the sampling; empty if all is well."""
     asked = [settings.better_engine if "engine" in settings.better else None]
     asked += [settings.engine if "contradiction" in settings.worse else None]

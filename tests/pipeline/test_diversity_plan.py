@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pytest
 
 from dt2it_ray.data.ids import answer_id
 from dt2it_ray.data.scenes.annotator import AnnotatorSettings
@@ -11,6 +13,7 @@ from dt2it_ray.data.scenes.claims import false_values
 from dt2it_ray.data.scenes.truth import Truth
 from dt2it_ray.data.scenes.wording import claim_text
 from dt2it_ray.data.schema import CANDIDATES, PROMPTS
+from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.backbones import Backbone
 from dt2it_ray.models.engines import EngineSettings
 from dt2it_ray.pipeline.diversity_plan import Sampled, plan_diversity
@@ -45,6 +48,20 @@ def test_by_default_nothing_is_screened() -> None:
     assert "construct/screen" not in steps
     assert inputs(steps["construct/listwise/a"])["candidates"] == "construct/generate"
     assert steps["construct/generate"].settings.fewest == 2  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("add", "told"),
+    [
+        ({"sampling": {"dtype": "bfloat16"}}, "sampling.dtype does nothing for kind: vllm"),
+        ({"better_engine": {"kind": "vllm", "model": "tiny"}}, "0.9 and 0.9 of its GPU's memory"),
+    ],
+)
+def test_engines_that_do_not_fit_once_the_author_is_known_are_refused_before_anything_is_sampled(
+    add: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"^construction.diversity.add: .*{told}"):
+        plan(generate={"engine": {"kind": "vllm"}}, diversity={"enabled": True, "add": add})
 
 
 def test_the_first_judge_screens_and_judges_only_enlarged_sets_again() -> None:
