@@ -30,7 +30,7 @@ class EndpointSettings(Settings):
     timeout_s: float = Field(default=120, gt=0, exclude=True)
     """A request that takes longer is given up and tried again."""
     attempts: int = Field(default=6, ge=1, exclude=True)
-    """Tries of a request that the server fails to answer; then the row is dropped."""
+    """Tries of a request that the server fails to answer; then it waits for the next run."""
     longest_wait_s: float = Field(default=60, ge=0, exclude=True)
     """Between two tries, however long the server asks to wait."""
     input_price: float = Field(default=0, ge=0, exclude=True)
