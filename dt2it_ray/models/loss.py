@@ -7,6 +7,9 @@ from torch.nn import functional
 
 from dt2it_ray.models.loss_settings import LossSettings
 
+EPSILON = 1e-8
+"""Keeps the Shortcut-Failure Coefficient of a pair without any loss at 0 (arXiv 2503.03122)."""
+
 
 @dataclass(frozen=True)
 class Losses:
@@ -21,20 +24,38 @@ class Losses:
     terms: dict[str, torch.Tensor]
     """[B] each, detached, as they enter the total, by name. The names depend on the settings only; empty where the
     total is the preference alone."""
+    focus: torch.Tensor | None = None
+    """[B] Shortcut-Failure Coefficients before any normalising; None without a proxy."""
 
 
-def losses(rewards: torch.Tensor, strengths: torch.Tensor, settings: LossSettings) -> Losses:
-    """The losses of pairs. `rewards` is [B, 2], the chosen answer first; `strengths` [B], NaN where not measured."""
+def losses(
+    rewards: torch.Tensor,
+    strengths: torch.Tensor,
+    settings: LossSettings,
+    proxy: torch.Tensor | None = None,
+    usual_focus: float | torch.Tensor = 1.0,
+) -> Losses:
+    """The losses of pairs.
+
+    `rewards` is [B, 2], the chosen answer first; `strengths` [B], NaN where not measured; `proxy` [B, 2] are rewards
+    from text alone, whose coefficients are divided by `usual_focus`.
+    """
     rewards = rewards.to(torch.promote_types(rewards.dtype, torch.float32))
     margins = rewards[:, 0] - rewards[:, 1]
-    total = preference(margins, strengths, settings)
+    total, focus = preference(margins, strengths, settings), None
+    shortcut = {}
+    if proxy is not None:
+        proxy = proxy.to(rewards.dtype)
+        shortcut["proxy"] = preference(proxy[:, 0] - proxy[:, 1], strengths, settings)
+        focus = shortcut_failure(total, shortcut["proxy"])
+        total = total * (focus / usual_focus)
     if settings.scaling_boost:
         total = total * reward_scaling(margins, settings.scaling_boost, settings.scaling_rate)
-    terms = {"preference": total}
+    terms = {"preference": total, **shortcut}
     if settings.centring:
         terms["centring"] = settings.centring * rewards.sum(dim=1).square()
-        total = total + terms["centring"]
-    return Losses(total, {name: term.detach() for name, term in terms.items()} if len(terms) > 1 else {})
+    named = {name: term.detach() for name, term in terms.items()} if len(terms) > 1 else {}
+    return Losses(sum(terms.values(), start=torch.zeros_like(total)), named, focus)
 
 
 def preference(margins: torch.Tensor, strengths: torch.Tensor, settings: LossSettings) -> torch.Tensor:
@@ -59,6 +80,15 @@ def reward_scaling(margins: torch.Tensor, boost: float, rate: float) -> torch.Te
     """[B] weights that rise with the margin (arXiv 2502.10391, section 4): 1 at a margin of 0 or less, at most
     1 + boost. No gradient goes through them."""
     return 1 + boost * -torch.expm1(-rate * margins.detach().clamp(min=0))
+
+
+def shortcut_failure(costs: torch.Tensor, proxy_costs: torch.Tensor) -> torch.Tensor:
+    """[B] weights: near 0 where text alone decides the pair and near 1 where it misleads (arXiv 2503.03122, section 4).
+
+    No gradient goes through them.
+    """
+    costs, proxy_costs = costs.detach(), proxy_costs.detach()
+    return proxy_costs / (costs + proxy_costs + EPSILON)
 
 
 def _labels(known: torch.Tensor, unmeasured: torch.Tensor, settings: LossSettings) -> torch.Tensor | None:

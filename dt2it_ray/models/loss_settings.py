@@ -1,8 +1,31 @@
 """Which terms the loss of a reward model has. Imports no model library; models/loss.py computes them."""
 
-from pydantic import Field
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
 
 from dt2it_ray.settings import Settings
+
+
+class ShortcutSettings(Settings):
+    """Pairs that text alone decides count less (arXiv 2503.03122): each by L_t / (L + L_t), its Shortcut-Failure
+    Coefficient, where L is its loss and L_t that of a proxy which sees no image. Costs a second forward pass."""
+
+    enabled: bool = False
+    """Off: all pairs count alike, as in arXiv 2604.19544."""
+    proxy: Literal["backbone", "head"] = "backbone"
+    """What the proxy's loss teaches: the shared backbone and the proxy's head, or that head alone, which keeps the
+    backbone from learning the shortcut but makes a weaker proxy."""
+    normalise: Literal["none", "last_mean_1"] = "none"
+    """`last_mean_1` divides coefficients by their mean in the step before (0.5 in the first), so that they are about 1
+    and the proxy's loss does not outweigh them. The mean of the same step would need all its pairs before the first
+    micro-batch."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.enabled and (self.proxy != "backbone" or self.normalise != "none"):
+            raise ValueError("shortcut.proxy and shortcut.normalise do nothing without shortcut.enabled=true")
+        return self
 
 
 class LossSettings(Settings):
@@ -31,3 +54,5 @@ class LossSettings(Settings):
     Reward Scaling of arXiv 2502.10391 (0.5 there) without its constant factor, which the learning rate is. 0: none."""
     scaling_rate: float = Field(default=0.5, gt=0)
     """How fast the boost is reached, per unit of margin (arXiv 2502.10391)."""
+    shortcut: ShortcutSettings = ShortcutSettings()
+    """Whether pairs that text alone decides count less."""

@@ -15,6 +15,7 @@ from dt2it_ray.models.collate import open_encoder
 from dt2it_ray.models.reward_files import RewardConfig, new_reward_model, save_reward_model
 from dt2it_ray.models.reward_model import RewardModel
 from dt2it_ray.models.schedule import Schedule, share_of_peak
+from dt2it_ray.models.shortcut import ShortcutAware
 from dt2it_ray.models.train_log import TrainLog, write_summary
 from dt2it_ray.models.train_rows import open_training_rows
 from dt2it_ray.models.train_settings import TrainSettings
@@ -143,7 +144,10 @@ def _start_deepspeed(model: RewardModel, job: TrainJob, schedule: Schedule) -> A
     model.train()
     if job.gradient_checkpointing:
         model.backbone.gradient_checkpointing_enable()
-    head = list(model.readers.parameters())
+    learner, head = model, list(model.readers.parameters())
+    if settings.loss.shortcut.enabled:
+        learner = ShortcutAware(model, settings.loss.shortcut, settings.seed).to(job.device)
+        head += learner.proxy.parameters()
     trained = [parameter for parameter in model.backbone.parameters() if parameter.requires_grad]
     decay, rate = settings.weight_decay, settings.learning_rate
     # DeepSpeed takes groups, though its annotation says a module.
@@ -153,7 +157,7 @@ def _start_deepspeed(model: RewardModel, job: TrainJob, schedule: Schedule) -> A
         {"params": head, "weight_decay": decay, PEAK: settings.head_learning_rate or rate},
     ]
     engine, *_ = deepspeed.initialize(
-        model=model,
+        model=learner,
         model_parameters=groups,
         config=deepspeed_config(settings, job, schedule, sum(parameter.numel() for parameter in [*trained, *head])),
         dist_init_required=False,

@@ -1,7 +1,7 @@
 """One optimizer step of a reward model: encode this worker's pairs, go forward and back, update, measure."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +12,10 @@ import torch.distributed
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.errors import StageFailed
 from dt2it_ray.models.collate import Encoded, Encoder
-from dt2it_ray.models.loss import Losses, losses
+from dt2it_ray.models.loss import losses
 from dt2it_ray.models.prefix import prefix_batch, row_length
 from dt2it_ray.models.schedule import Schedule
+from dt2it_ray.models.train_figures import add, figures, means_of, over_workers
 from dt2it_ray.models.train_rows import TrainingRows
 from dt2it_ray.models.train_settings import TrainSettings
 
@@ -52,6 +53,7 @@ class Trainer:
         self.engine, self._encoder, self._rows = engine, encoder, rows
         self._schedule, self._settings, self._rank = schedule, settings, rank
         self._lengths = rows.lengths()
+        self._focused = settings.loss.shortcut.normalise == "last_mean_1"
         self._order: tuple[int, np.ndarray] = (-1, np.empty(0, dtype=np.int64))
         self.refused: list[tuple[str, Dropped]] = []
         """Pairs of the last step that this worker could not encode; they count as a loss of 0."""
@@ -71,20 +73,23 @@ class Trainer:
         sums: dict[str, float] = {}
         suspects: list[str] = []
         for number, indices in enumerate(self._schedule.share(batch, self._lengths, self._rank), start=1):
-            _add(sums, self._micro_step(indices, weight, suspects))
+            add(sums, self._micro_step(indices, weight, suspects))
             if number < self._schedule.micro_batches:
                 self.engine.step()
-        sums = _over_workers(sums)
+        sums = over_workers(sums)
         if sums["broken"]:
             self._fail(step, "a reward or a loss is not finite", suspects)
         self.engine.step()
         norm = float(self.engine.get_global_grad_norm() or 0.0)
         if not np.isfinite(norm):
             self._fail(step, "the gradient is not finite", self._rows.pair_ids(batch))
+        means = means_of(sums, weight)
+        if self._focused:
+            self.engine.module.remember(means["shortcut_failure"])
         rate, seconds = share * self._settings.learning_rate, time.perf_counter() - started
         return {
             "epoch": self._schedule.epoch(step),
-            **_means(sums, weight),
+            **means,
             "learning_rate": rate,
             "grad_norm": norm,
             "pairs": int(sums["pairs"]),
@@ -94,22 +99,25 @@ class Trainer:
         }
 
     def _micro_step(self, indices: np.ndarray, weight: float, suspects: list[str]) -> dict[str, float]:
-        """Forward and backward of some pairs. Returns sums over them, see `_means`."""
+        """Forward and backward of some pairs. Returns sums over them, see `means_of`."""
         micro = self._encode(indices)
         if not micro.groups:
             # DeepSpeed's collective calls must be the same on all workers, so a worker without pairs goes along.
             micro.add(_blank(self._encoder), 0.0, np.nan)
         batch = prefix_batch(micro.groups, self._encoder).to(self.engine.device)
-        rewards = self.engine(batch).view(-1, 2)
+        rewards, *proxy = self.engine(batch).view(-1, len(micro.groups), 2)
         strengths, weights = (torch.tensor(each, device=rewards.device) for each in (micro.strengths, micro.weights))
-        costs = losses(rewards, strengths, self._settings.loss)
+        costs = losses(rewards, strengths, self._settings.loss, *proxy, usual_focus=self._usual_focus())
         loss = (costs.total * weights).sum()
         # DeepSpeed divides by the micro-batches and averages over the workers; the sum over both is what we want.
         self.engine.backward(loss / max(weight, 1e-12) * self._schedule.micro_batches * self._schedule.world_size)
-        terms = {name: float((term * weights).sum()) for name, term in costs.terms.items()}
+        terms = {f"loss_{name}": float((term * weights).sum()) for name, term in costs.terms.items()}
         used = len(micro.names)
         tokens = sum(row_length(group) for group in micro.groups[:used])
-        return {"loss": loss.item(), **_figures(rewards, costs, micro.names, suspects), "tokens": tokens, **terms}
+        return {"loss": loss.item(), **terms, **figures(rewards, proxy, costs, micro.names, suspects), "tokens": tokens}
+
+    def _usual_focus(self) -> torch.Tensor | float:
+        return self.engine.module.focus.float() if self._focused else 1.0
 
     def _encode(self, indices: np.ndarray) -> _Micro:
         micro = _Micro()
@@ -137,41 +145,6 @@ class Trainer:
             f"step {step}: {what}. Pairs: {shown}. Look at these pairs "
             "(dt2it explain PAIR_ID); if they are sound, lower learning_rate or max_grad_norm."
         )
-
-
-def _figures(rewards: torch.Tensor, costs: Losses, names: Sequence[str], suspects: list[str]) -> dict[str, float]:
-    """Sums over the named pairs of a batch. Names of pairs whose figures are not finite go to the suspects."""
-    used = len(names)
-    chosen, rejected = rewards.detach().double().cpu()[:used].unbind(dim=1)
-    margins = chosen - rejected
-    broken = ~(torch.isfinite(margins) & torch.isfinite(costs.total.detach().cpu()[:used]))
-    suspects += [name for name, bad in zip(names, broken.tolist(), strict=True) if bad]
-    counted = {"accuracy": margins > 0, "margin": margins, "chosen_reward": chosen, "rejected_reward": rejected}
-    return {**{name: float(each.sum()) for name, each in counted.items()}, "pairs": used, "broken": float(broken.sum())}
-
-
-PER_PAIR = ("accuracy", "margin", "chosen_reward", "rejected_reward")
-"""Figures that are means over the pairs used; the loss and its terms are means over the weights of the global batch."""
-
-
-def _means(sums: Mapping[str, float], weight: float) -> dict[str, float]:
-    """The figures of a step from the sums of all its pairs."""
-    used = max(sums["pairs"], 1)
-    counts = ("pairs", "broken", "tokens", "loss", *PER_PAIR)
-    terms = {f"loss_{name}": value / max(weight, 1e-12) for name, value in sums.items() if name not in counts}
-    return {"loss": sums["loss"] / max(weight, 1e-12), **terms, **{name: sums[name] / used for name in PER_PAIR}}
-
-
-def _add(sums: dict[str, float], more: Mapping[str, float]) -> None:
-    for name, value in more.items():
-        sums[name] = sums.get(name, 0.0) + value
-
-
-def _over_workers(sums: Mapping[str, float]) -> dict[str, float]:
-    """Sums over all workers, which have the same names in the same order."""
-    values = torch.tensor(list(sums.values()), dtype=torch.float64)
-    torch.distributed.all_reduce(values)
-    return dict(zip(sums, values.tolist(), strict=True))
 
 
 def _blank(encoder: Encoder) -> list[Encoded]:

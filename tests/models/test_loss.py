@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from dt2it_ray.models.loss import cross_entropy, losses, preference, reward_scaling
-from dt2it_ray.models.loss_settings import LossSettings
+from dt2it_ray.models.loss import cross_entropy, losses, preference, reward_scaling, shortcut_failure
+from dt2it_ray.models.loss_settings import LossSettings, ShortcutSettings
 
 NAN = float("nan")
 TERMS = {
@@ -130,3 +130,33 @@ def test_large_margins_stay_finite() -> None:
     logits = torch.tensor([-1e4, 1e4])
     assert cross_entropy(logits, None).tolist() == [1e4, 0.0]
     assert cross_entropy(logits, torch.tensor([0.0, 0.5])).tolist() == [0.0, 5e3]
+
+
+def test_pairs_that_text_alone_decides_count_less() -> None:
+    found = shortcut_failure(torch.tensor([0.3, 3.0, 0.0], dtype=torch.float64), torch.tensor([2.7, 1.0, 0.0]))
+    assert found.tolist() == pytest.approx([0.9, 0.25, 0.0], rel=1e-6)
+
+
+def test_the_proxy_has_its_own_loss_and_weighs_the_other_without_gradient() -> None:
+    rewards = torch.tensor([[1.0, 0.0]], dtype=torch.float64, requires_grad=True)
+    proxy = torch.tensor([[-2.0, 0.0]], dtype=torch.float64, requires_grad=True)
+    own, of_text = bradley_terry(1.0), bradley_terry(-2.0)
+    focus = of_text / (own + of_text)
+    found = losses(rewards, torch.tensor([NAN]), LossSettings(), proxy, usual_focus=0.5)
+    assert found.total.item() == pytest.approx(own * focus / 0.5 + of_text)
+    assert found.focus is not None
+    assert found.focus.item() == pytest.approx(focus)
+    assert {name: term.item() for name, term in found.terms.items()} == pytest.approx(
+        {"preference": own * focus / 0.5, "proxy": of_text}
+    )
+    found.total.sum().backward()
+    assert rewards.grad is not None
+    assert proxy.grad is not None
+    assert rewards.grad[0, 0].item() == pytest.approx(-focus / 0.5 / (1 + math.exp(1.0)))
+    assert proxy.grad[0, 0].item() == pytest.approx(-1 / (1 + math.exp(-2.0)))
+
+
+def test_settings_of_a_shortcut_that_is_off_are_refused() -> None:
+    assert ShortcutSettings(enabled=True, proxy="head", normalise="last_mean_1").enabled
+    with pytest.raises(ValueError, match=r"do nothing without shortcut\.enabled=true"):
+        ShortcutSettings(proxy="head")
