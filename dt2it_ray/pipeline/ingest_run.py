@@ -87,8 +87,12 @@ def run_ingest(settings: IngestRunSettings) -> dict[str, Any]:
         summary = read_json(run, SUMMARY_FILE)
         if summary.get("plan") != plan_id_of(steps):
             summary = _do(steps, run, settings)
-        if not settings.keep_steps and summary["rows"]:
+        if not summary["rows"]:
+            # Nothing was made that other settings could change.
             _forget(steps, run)
+            run.delete(SUMMARY_FILE)
+        elif not settings.keep_steps:
+            _forget(steps[:-1], run)
     if not summary["rows"]:
         told = ", ".join(f"{reason} {rows:,}" for reason, rows in summary["dropped"].items()) or "there are none"
         raise InputError(
@@ -152,6 +156,6 @@ def _told(row: dict[str, str]) -> dict[str, Any]:
 
 
 def _forget(steps: tuple[Step, ...], run: Folder) -> None:
-    """Remove what only the last step had to read."""
-    for step in steps[:-1]:
+    """Remove what these steps wrote."""
+    for step in steps:
         run.delete(step.name.partition("/")[0])
