@@ -13,6 +13,7 @@ from dt2it_ray.data.chat import REWARD_SYSTEM
 from dt2it_ray.errors import ConfigError, StoreError
 from dt2it_ray.models.collate import Encoder, open_encoder
 from dt2it_ray.models.heads import draw_weights, load_weights
+from dt2it_ray.models.lora import add_adapters, merged_weights
 from dt2it_ray.models.model_settings import CollateSettings
 from dt2it_ray.models.reward_heads import HEADS
 from dt2it_ray.models.reward_model import RewardModel
@@ -43,11 +44,12 @@ def new_reward_model(folder: str, dtype: str, seed: int, settings: ModelSettings
     the seed.
 
     Raises:
-        StoreError: see `load_backbone` and `load_weights`. ConfigError: the backbone cannot be read in this way.
+        StoreError: see `load_backbone` and `load_weights`. ConfigError: the backbone cannot be read or adapted so.
     """
     model = RewardModel(load_backbone(folder, dtype), settings)
     if not _same_kind(folder, model.settings) or not load_weights(model.readers, folder):
         draw_weights(model.readers, seed)
+    add_adapters(model.backbone, model.settings, seed)
     return model
 
 
@@ -98,7 +100,7 @@ def save_reward_model(model: RewardModel, encoder: Encoder, config: RewardConfig
     shutil.rmtree(draft, ignore_errors=True)
     os.makedirs(draft)
     renamed = model.backbone.config.model_type in OLD_NAMES
-    state = {_file_name(name, renamed): value for name, value in model.backbone.state_dict().items()}
+    state = {_file_name(name, renamed): value for name, value in merged_weights(model.backbone).items()}
     state |= model.readers.state_dict()
     # Cloned: DeepSpeed makes the weights views of one flat buffer, which safetensors refuses to write.
     state = {name: value.detach().to("cpu", DTYPES[config.dtype]).clone() for name, value in state.items()}

@@ -42,6 +42,18 @@ class ReadoutSettings(Settings):
         return ReadoutSettings(**{name: getattr(self, name) for name in ReadoutSettings.model_fields})
 
 
+class LoraSettings(Settings):
+    """Low-rank adapters (arXiv 2106.09685): the text model stays as it is, products of two thin matrices learn."""
+
+    rank: int = Field(default=128, ge=1)
+    """Inner width of the products (arXiv 2402.10884)."""
+    alpha: int = Field(default=256, ge=1)
+    """The products count alpha / rank times (arXiv 2402.10884)."""
+    targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+    """Layers that get one, by the last part of their names. Default: all matrices of Qwen's and Llama's layers, as
+    adapters of attention alone learn less at the same size."""
+
+
 class ModelSettings(ReadoutSettings):
     """What a reward model is made of, and which of its weights training may change."""
 
@@ -52,3 +64,6 @@ class ModelSettings(ReadoutSettings):
     freeze_layers: int = Field(default=0, ge=0)
     """Keep the token embeddings and this many first layers of the text model as they are. 0: all of them learn, as
     published; a frozen trunk costs less memory and forgets less on few pairs."""
+    lora: LoraSettings | None = None
+    """Adapters in place of the text model's own weights, in the layers that are not frozen; merged into them when the
+    model is saved. None: the weights themselves learn, as published. Needs the extra `lora`."""
