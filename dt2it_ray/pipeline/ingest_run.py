@@ -50,8 +50,9 @@ class IngestRunSettings(PlacedSettings):
 
 def plan_ingest_run(settings: IngestRunSettings) -> tuple[Step, ...]:
     """The steps of an ingestion, each after the steps it reads. Raises ConfigError and InputError as `plan_ingest`."""
-    if settings.output.rstrip("/") == settings.files.input.rstrip("/"):
-        raise ConfigError(f"output={settings.output} is the input; give the data set a folder of its own")
+    inside = Folder(settings.files.input).path("").rstrip("/")
+    if f"{Folder(settings.output).path('').rstrip('/')}/".startswith(f"{inside}/"):
+        raise ConfigError(f"output={settings.output} is in the input, {inside}; give the data set a folder elsewhere")
     planner = Planner(settings, find_backbone("tiny"))
     plan_ingest(planner.add, settings.files, settings.ingest, settings.workers or os.cpu_count() or 1)
     refuse_misplaced(settings, planner.steps)

@@ -86,12 +86,21 @@ def _of_folder(folder: Folder, image_root: str) -> _Found | None:
     made = find_preferences(folder)
     if made is None:
         return None
-    files = read_json(folder, RUN_FILE).get("settings", {}).get("files", {})
-    root = image_root or files.get("image_root") or files.get("input", "").rpartition("/")[0] or folder.path("")
+    root = image_root or _root_of(read_json(folder, RUN_FILE).get("settings", {}).get("files", {})) or folder.path("")
     tables = (made.data(folder).read_table(file.name) for file in made.files)
     refused = Counter(read_json(folder, SUMMARY_FILE).get("dropped", {}))
     name = folder.path("").rstrip("/").rpartition("/")[2]
     return _Found(name, made.stage, tables, open_root(root, Folder), folder.path(PAGE), refused)
+
+
+def _root_of(files: Mapping[str, str]) -> str:
+    """Where the images of an ingestion were; empty if its source is gone."""
+    if files.get("image_root") or not files.get("input"):
+        return files.get("image_root", "")
+    try:
+        return find_source(files["input"], Folder).folder.path("")
+    except InputError:
+        return ""
 
 
 def _of_files(address: str, form: str, image_root: str) -> _Found:

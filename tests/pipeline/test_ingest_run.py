@@ -178,3 +178,12 @@ def test_an_ingestion_that_died_goes_on_and_ends_in_the_same_bytes(
     parts = [{path.name: path.read_bytes() for path in (tmp_path / o).rglob("*.parquet")} for o in "ab"]
     assert parts[0] == parts[1]
     assert parts[0]
+
+
+@pytest.mark.parametrize("output", ["in", "in/out"])
+def test_an_output_inside_the_folder_that_is_read_is_refused(tmp_path: Path, output: str) -> None:
+    (tmp_path / "in").mkdir()
+    write_lines(tmp_path / "in" / "rows.jsonl", [flat("What?")])
+    settings = settings_of(tmp_path, str(tmp_path / "in"))
+    with pytest.raises(ConfigError, match="is in the input"):
+        run_ingest(settings.model_copy(update={"output": str(tmp_path / output)}))

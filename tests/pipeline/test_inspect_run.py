@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from dt2it_ray.errors import InputError
+from dt2it_ray.pipeline.ingest_run import run_ingest
 from dt2it_ray.pipeline.inspect_run import inspect_preferences
-from tests.stages.ingest_files import flat, ingest, picture, write_lines
+from tests.stages.ingest_files import flat, picture, settings_of, write_lines
 
 HOSTILE = '<script>alert("A")</script>'
 ROWS = [
@@ -20,9 +21,15 @@ def told(*arguments: str) -> str:
     return "\n".join(inspect_preferences(*arguments))
 
 
-def test_a_data_set_is_shown_with_its_counts_and_images(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(picture(1))
-    ingest(tmp_path, ROWS, images="reference")
+@pytest.mark.parametrize("source", ["in/rows.jsonl", "in/*.jsonl", "in"])
+def test_a_data_set_is_shown_with_its_counts_and_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.png").write_bytes(picture(1))
+    write_lines(tmp_path / "in" / "rows.jsonl", ROWS)
+    monkeypatch.chdir(tmp_path)
+    run_ingest(settings_of(tmp_path, source, images="reference"))
     text = told(str(tmp_path / "out"), "", "", "")
     page = (tmp_path / "out" / "inspect.html").read_text("utf-8")
     assert "out: 1 pairs (ingested)" in text
