@@ -1,7 +1,6 @@
 """How members of zip and tar archives are read as if they lay in a folder: an archive is opened and listed once."""
 
 import io
-import tarfile
 import tempfile
 import threading
 import zipfile
@@ -12,6 +11,7 @@ from typing import IO, Any, Protocol
 from dt2it_ray.data.formats.containers.block import BROKEN
 from dt2it_ray.data.formats.containers.compressed import CODECS, Pieces
 from dt2it_ray.data.formats.containers.samples import split_name
+from dt2it_ray.data.formats.containers.tar_headers import holds_content, opened_tar
 from dt2it_ray.data.formats.files import Files
 from dt2it_ray.errors import InputError, StoreError
 
@@ -132,7 +132,7 @@ def is_sample_archive(folder: Files, name: str) -> bool:
         return False
     names: list[str] = []
     try:
-        with folder.stream(name) as stream, tarfile.open(fileobj=stream, mode="r|*") as archive:
+        with folder.stream(name) as stream, opened_tar(stream, "r|*") as archive:
             for member in archive:
                 names += [member.name] if member.isfile() else []
                 if len(names) == FIRST_MEMBERS:
@@ -168,8 +168,8 @@ class _Tar:
     def __init__(self, stream: IO[bytes], name: str) -> None:
         self._stream = _unpacked(stream, name)
         self._lock = threading.Lock()
-        with tarfile.open(fileobj=self._stream, mode="r:") as archive:
-            files = {member.name.removeprefix("./"): member for member in archive if member.isfile()}
+        with opened_tar(self._stream, "r:") as archive:
+            files = {member.name.removeprefix("./"): member for member in archive if holds_content(member)}
         self._places = {name: member.offset_data for name, member in files.items()}
         self.names = {name: member.size for name, member in files.items()}
 

@@ -1,17 +1,19 @@
 """How samples come out of a WebDataset tar: members that stand together and share their name up to its first dot."""
 
 import itertools
-import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
 from dt2it_ray.data.formats.containers.block import BLOCK_BYTES, BROKEN, told
 from dt2it_ray.data.formats.containers.lines import Numbered, parsed
+from dt2it_ray.data.formats.containers.tar_headers import holds_content, opened_tar
 from dt2it_ray.errors import InputError
 
 IMAGE_ENDINGS = ("png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff")
 TEXT_ENDINGS = ("txt", "text", "cls", "caption")
+MAX_MEMBER_BYTES = 512 << 20
+"""Largest member that is read: a short video. A packed tar of some kilobytes may hold one of any size."""
 Member = tuple[str, bytes]
 Sample = tuple[str, tuple[Member, ...]]
 
@@ -75,10 +77,12 @@ def _samples(stream: Any) -> Iterator[Sample]:
 
 
 def _members(stream: Any) -> Iterator[tuple[str, str, bytes]]:
-    with tarfile.open(fileobj=stream, mode="r|*") as archive:
+    with opened_tar(stream, "r|*") as archive:
         for member in archive:
-            if not member.isfile():
+            if not holds_content(member):
                 continue
+            if member.size > MAX_MEMBER_BYTES:
+                raise EOFError(f"{member.name} has {member.size} bytes, more than {MAX_MEMBER_BYTES}")
             key, ending = split_name(member.name)
             opened = archive.extractfile(member)
             content = opened.read() if opened else b""
