@@ -13,7 +13,7 @@ EPSILON = 1e-8
 
 @dataclass(frozen=True)
 class Losses:
-    """Of B pairs: what is minimised, and what it is made of.
+    """Of B pairs or groups: what is minimised, and what it is made of.
 
     Sum weight * total and divide by the sum of the global batch's weights for the mean: micro-batches then add up to
     it, whatever their size.
@@ -35,27 +35,32 @@ def losses(
     proxy: torch.Tensor | None = None,
     usual_focus: float | torch.Tensor = 1.0,
 ) -> Losses:
-    """The losses of pairs.
+    """The losses of pairs, or of groups of K answers.
 
-    `rewards` is [B, 2], the chosen answer first; `strengths` [B], NaN where not measured; `proxy` [B, 2] are rewards
-    from text alone, whose coefficients are divided by `usual_focus`.
+    `rewards` is [B, K], the chosen answer first, in pairs K = 2, in groups -inf after the last of fewer answers;
+    `strengths` [B], NaN where not measured; `proxy` are such rewards from text alone, whose coefficients are divided by
+    `usual_focus`.
     """
     rewards = rewards.to(torch.promote_types(rewards.dtype, torch.float32))
-    margins = rewards[:, 0] - rewards[:, 1]
-    total, focus = preference(margins, strengths, settings), None
+    total, focus = _by_labels(rewards, strengths, settings), None
     shortcut = {}
     if proxy is not None:
         proxy = proxy.to(rewards.dtype)
-        shortcut["proxy"] = preference(proxy[:, 0] - proxy[:, 1], strengths, settings)
+        shortcut["proxy"] = _by_labels(proxy, strengths, settings)
         focus = shortcut_failure(total, shortcut["proxy"])
         total = total * (focus / usual_focus)
     if settings.scaling_boost:
-        total = total * reward_scaling(margins, settings.scaling_boost, settings.scaling_rate)
+        total = total * reward_scaling(rewards[:, 0] - rewards[:, 1], settings.scaling_boost, settings.scaling_rate)
     terms = {"preference": total, **shortcut}
     if settings.centring:
         terms["centring"] = settings.centring * rewards.sum(dim=1).square()
     named = {name: term.detach() for name, term in terms.items()} if len(terms) > 1 else {}
     return Losses(sum(terms.values(), start=torch.zeros_like(total)), named, focus)
+
+
+def top_one(rewards: torch.Tensor) -> torch.Tensor:
+    """[B] -log of the softmax of the first of K rewards: that it is the best of them (arXiv 2301.11270)."""
+    return rewards.logsumexp(dim=1) - rewards[:, 0]
 
 
 def preference(margins: torch.Tensor, strengths: torch.Tensor, settings: LossSettings) -> torch.Tensor:
@@ -89,6 +94,13 @@ def shortcut_failure(costs: torch.Tensor, proxy_costs: torch.Tensor) -> torch.Te
     """
     costs, proxy_costs = costs.detach(), proxy_costs.detach()
     return proxy_costs / (costs + proxy_costs + EPSILON)
+
+
+def _by_labels(rewards: torch.Tensor, strengths: torch.Tensor, settings: LossSettings) -> torch.Tensor:
+    """[B] what the labels alone make of rewards."""
+    if settings.kwise:
+        return top_one(rewards)
+    return preference(rewards[:, 0] - rewards[:, 1], strengths, settings)
 
 
 def _labels(known: torch.Tensor, unmeasured: torch.Tensor, settings: LossSettings) -> torch.Tensor | None:

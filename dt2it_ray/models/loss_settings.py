@@ -54,5 +54,17 @@ class LossSettings(Settings):
     Reward Scaling of arXiv 2502.10391 (0.5 there) without its constant factor, which the learning rate is. 0: none."""
     scaling_rate: float = Field(default=0.5, gt=0)
     """How fast the boost is reached, per unit of margin (arXiv 2502.10391)."""
+    kwise: bool = False
+    """All answers that are known to be worse than one chosen answer are one group with it, and the loss is the
+    cross-entropy of the softmax over their rewards to the chosen one (Plackett-Luce: arXiv 2301.11270). A ranking told
+    by all its pairs becomes its full Plackett-Luce loss. A group counts as one pair in batches."""
     shortcut: ShortcutSettings = ShortcutSettings()
     """Whether pairs that text alone decides count less."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        fields = ("margin_scale", "soft_temperature", "label_smoothing", "tie_weight", "centring", "scaling_boost")
+        of_pairs = [name for name in fields if getattr(self, name)]
+        if self.kwise and of_pairs:
+            raise ValueError(f"kwise=true takes no {', '.join(of_pairs)}: they are of pairs, not of groups of answers")
+        return self

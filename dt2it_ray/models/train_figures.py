@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 import torch.distributed
+from torch import nn
 
 from dt2it_ray.models.loss import Losses
 
@@ -12,23 +13,40 @@ COUNTS = ("pairs", "broken", "tokens")
 means over the weights of the global batch, as in the loss; the rest become means over the pairs used."""
 
 
-def figures(
-    rewards: torch.Tensor, proxy: Sequence[torch.Tensor], costs: Losses, names: Sequence[str], suspects: list[str]
-) -> dict[str, float]:
-    """Sums over the named pairs, the first of a batch. Names of pairs with figures not finite go to the suspects.
+def by_group(rewards: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:
+    """[G, K] rewards of groups from the [N] of their answers; smaller groups end with -inf."""
+    if len(set(sizes)) == 1:
+        return rewards.view(len(sizes), -1)
+    return nn.utils.rnn.pad_sequence(list(rewards.split(list(sizes))), True, -torch.inf)
 
-    `rewards` is [B, 2]; `proxy` is empty or has one such tensor, from text alone.
+
+def figures(
+    rewards: torch.Tensor, proxy: Sequence[torch.Tensor], costs: Losses, names: Sequence[Sequence[str]], bad: list[str]
+) -> dict[str, float]:
+    """Sums over all pairs of a chosen with a rejected answer. Names of those with figures not finite go to `bad`.
+
+    `rewards` is [B, K], see `losses`; `proxy` is empty or has one such tensor, from text alone. `names` are those of
+    each group's pairs; groups after the last named one do not count.
     """
-    used = len(names)
-    chosen, rejected = rewards.detach().double().cpu()[:used].unbind(dim=1)
-    margins = chosen - rejected
-    counted = {"accuracy": margins > 0, "margin": margins, "chosen_reward": chosen, "rejected_reward": rejected}
+    sizes = torch.tensor([len(group) for group in names], dtype=torch.long)[:, None]
+    there = torch.arange(rewards.shape[1] - 1)[None] < sizes
+
+    def of_pairs(figure: torch.Tensor) -> torch.Tensor:
+        """What is [B] or [B, K - 1] for groups as a list for their pairs."""
+        figure = figure.detach().double().cpu()[: len(names)]
+        return (figure if figure.ndim > 1 else figure[:, None].expand_as(there))[there]
+
+    chosen, others = of_pairs(rewards[:, 0]), of_pairs(rewards[:, 1:])
+    margins = chosen - others
+    counted = {"accuracy": margins > 0, "margin": margins, "chosen_reward": chosen, "rejected_reward": others}
     if proxy and costs.focus is not None:
-        counted["shortcut_failure"] = costs.focus.cpu()[:used]
-        counted["proxy_accuracy"] = (proxy[0].detach()[:, 0] > proxy[0].detach()[:, 1]).cpu()[:used]
-    broken = ~(torch.isfinite(margins) & torch.isfinite(costs.total.detach().cpu()[:used]))
-    suspects += [name for name, bad in zip(names, broken.tolist(), strict=True) if bad]
-    return {**{name: float(each.sum()) for name, each in counted.items()}, "pairs": used, "broken": float(broken.sum())}
+        counted["shortcut_failure"] = of_pairs(costs.focus)
+        counted["proxy_accuracy"] = of_pairs(proxy[0][:, :1] > proxy[0][:, 1:])
+    broken = ~(torch.isfinite(margins) & torch.isfinite(of_pairs(costs.total)))
+    flat = [name for group in names for name in group]
+    bad += [name for name, wrong in zip(flat, broken.tolist(), strict=True) if wrong]
+    sums = {name: float(each.sum()) for name, each in counted.items()}
+    return {**sums, "pairs": len(flat), "broken": float(broken.sum())}
 
 
 def means_of(sums: Mapping[str, float], weight: float) -> dict[str, float]:

@@ -16,6 +16,7 @@ from dt2it_ray.models.reward_files import RewardConfig, new_reward_model, save_r
 from dt2it_ray.models.reward_model import RewardModel
 from dt2it_ray.models.schedule import Schedule, share_of_peak
 from dt2it_ray.models.shortcut import ShortcutAware
+from dt2it_ray.models.train_groups import TrainingGroups
 from dt2it_ray.models.train_log import TrainLog, write_summary
 from dt2it_ray.models.train_rows import open_training_rows
 from dt2it_ray.models.train_settings import TrainSettings
@@ -80,8 +81,9 @@ def train(job: TrainJob, session: Session) -> None:
     torch.set_num_threads(job.threads)
     settings = job.settings
     rows = open_training_rows(job.pairs_paths, job.rows_paths)
+    groups = TrainingGroups(rows, settings.loss.kwise)
     schedule = Schedule(
-        len(rows), settings.epochs, settings.global_batch_pairs, job.micro_batch_pairs, session.world_size
+        len(groups), settings.epochs, settings.global_batch_pairs, job.micro_batch_pairs, session.world_size
     )
     encoder = open_encoder(job.base, settings.collate, readout=settings.model.readout())
     model = new_reward_model(job.base, settings.precision, settings.seed, settings.model)
@@ -92,7 +94,7 @@ def train(job: TrainJob, session: Session) -> None:
     with session.checkpoint() as folder:
         step = _resume(engine, folder, session.world_size)
         torch.distributed.barrier()
-    _run_steps(step, Trainer(engine, encoder, rows, schedule, settings, session.rank), schedule, job, session)
+    _run_steps(step, Trainer(engine, encoder, groups, schedule, settings, session.rank), schedule, job, session)
     with _whole_weights(model, settings.zero_stage):
         if session.rank == 0:
             # Before the model: where the model is, the training counts as done.

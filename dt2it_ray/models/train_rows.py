@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dt2it_ray.data.ids import content_id
 from dt2it_ray.errors import InputError
 from dt2it_ray.models.protocols import Conversation, reward_conversation
 from dt2it_ray.store.files import Folder
@@ -78,17 +77,15 @@ class TrainingRows:
         """How many `images` there are."""
         return pc.sum(pc.list_value_length(self._prompts["images"])).as_py() or 0
 
-    def lengths(self) -> np.ndarray:
-        """A cheap guess of each pair's size, to put pairs of like size together: characters of its texts."""
+    def lengths(self) -> tuple[np.ndarray, np.ndarray]:
+        """Characters of each pair's prompt and chosen answer, and of its rejected answer."""
         question = pc.utf8_length(self._prompts["question"]).to_numpy() + _history_lengths(self._prompts["history"])
         answer = pc.utf8_length(self._answers["text"]).to_numpy()
-        return question[self._prompt_row] + answer[self._chosen_row] + answer[self._rejected_row]
+        return question[self._prompt_row] + answer[self._chosen_row], answer[self._rejected_row]
 
-    def order(self, seed: int, epoch: int) -> np.ndarray:
-        """Pair numbers in the order of an epoch: a function of the seed, the epoch and the pairs' names only."""
-        names = self._pairs["pair_id"].to_pylist()
-        ranks = [content_id("training-order", seed, epoch, name) for name in names]
-        return np.array(sorted(range(len(names)), key=lambda index: (ranks[index], names[index])))
+    def chosen_places(self) -> np.ndarray:
+        """[pairs, 2] which prompt and which chosen answer each pair has, by their places in the rows."""
+        return np.stack([self._prompt_row, self._chosen_row], axis=1)
 
     def _answer(self, row: np.integer) -> str:
         return self._answers["text"][int(row)].as_py()

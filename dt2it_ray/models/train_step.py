@@ -15,8 +15,8 @@ from dt2it_ray.models.collate import Encoded, Encoder
 from dt2it_ray.models.loss import losses
 from dt2it_ray.models.prefix import prefix_batch, row_length
 from dt2it_ray.models.schedule import Schedule
-from dt2it_ray.models.train_figures import add, figures, means_of, over_workers
-from dt2it_ray.models.train_rows import TrainingRows
+from dt2it_ray.models.train_figures import add, by_group, figures, means_of, over_workers
+from dt2it_ray.models.train_groups import TrainingGroups
 from dt2it_ray.models.train_settings import TrainSettings
 
 PEAK = "peak_lr"
@@ -30,7 +30,7 @@ class _Micro:
     groups: list[list[Encoded]] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
     strengths: list[float] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
+    names: list[list[str]] = field(default_factory=list)
 
     def add(self, group: list[Encoded], weight: float, strength: float) -> None:
         self.groups.append(group)
@@ -45,7 +45,7 @@ class Trainer:
         self,
         engine: Any,
         encoder: Encoder,
-        rows: TrainingRows,
+        rows: TrainingGroups,
         schedule: Schedule,
         settings: TrainSettings,
         rank: int,
@@ -105,7 +105,8 @@ class Trainer:
             # DeepSpeed's collective calls must be the same on all workers, so a worker without pairs goes along.
             micro.add(_blank(self._encoder), 0.0, np.nan)
         batch = prefix_batch(micro.groups, self._encoder).to(self.engine.device)
-        rewards, *proxy = self.engine(batch).view(-1, len(micro.groups), 2)
+        sizes = [len(group) for group in micro.groups]
+        rewards, *proxy = (by_group(each, sizes) for each in self.engine(batch).view(-1, sum(sizes)))
         strengths, weights = (torch.tensor(each, device=rewards.device) for each in (micro.strengths, micro.weights))
         costs = losses(rewards, strengths, self._settings.loss, *proxy, usual_focus=self._usual_focus())
         loss = (costs.total * weights).sum()
@@ -122,13 +123,20 @@ class Trainer:
     def _encode(self, indices: np.ndarray) -> _Micro:
         micro = _Micro()
         for index in indices.tolist():
-            pair = self._rows.pair(index)
-            chosen, rejected = self._encoder.encode(pair.chosen), self._encoder.encode(pair.rejected)
-            if isinstance(chosen, Dropped) or isinstance(rejected, Dropped):
-                self.refused.append((pair.pair_id, chosen if isinstance(chosen, Dropped) else rejected))  # type: ignore[arg-type]
-                continue
-            micro.add([chosen, rejected], pair.weight, pair.strength)
-            micro.names.append(pair.pair_id)
+            pairs = self._rows.pairs(index)
+            chosen, names = self._encoder.encode(pairs[0].chosen), []
+            group: list[Encoded] = []
+            for pair in pairs:
+                rejected = self._encoder.encode(pair.rejected)
+                if isinstance(chosen, Dropped) or isinstance(rejected, Dropped):
+                    refusal = chosen if isinstance(chosen, Dropped) else rejected
+                    self.refused.append((pair.pair_id, refusal))  # type: ignore[arg-type]
+                    continue
+                group += [rejected] if group else [chosen, rejected]
+                names.append(pair.pair_id)
+            if group:
+                micro.add(group, float(self._rows.weights[index]), pairs[0].strength)
+                micro.names.append(names)
         return micro
 
     def _order_of(self, epoch: int) -> np.ndarray:

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from dt2it_ray.models.loss import cross_entropy, losses, preference, reward_scaling, shortcut_failure
+from dt2it_ray.models.loss import cross_entropy, losses, preference, reward_scaling, shortcut_failure, top_one
 from dt2it_ray.models.loss_settings import LossSettings, ShortcutSettings
 
 NAN = float("nan")
@@ -160,3 +160,32 @@ def test_settings_of_a_shortcut_that_is_off_are_refused() -> None:
     assert ShortcutSettings(enabled=True, proxy="head", normalise="last_mean_1").enabled
     with pytest.raises(ValueError, match=r"do nothing without shortcut\.enabled=true"):
         ShortcutSettings(proxy="head")
+
+
+def test_the_best_of_k_answers_costs_the_softmax_of_its_reward() -> None:
+    rewards = torch.tensor([[1.0, 0.0, 2.0], [1.0, -1.0, -torch.inf]], dtype=torch.float64, requires_grad=True)
+    found = losses(rewards, torch.tensor([NAN, 3.0]), LossSettings(kwise=True)).total
+    assert found.tolist() == pytest.approx([math.log(math.e + 1 + math.e**2) - 1, bradley_terry(2.0)])
+    found.sum().backward()
+    assert rewards.grad is not None
+    assert rewards.grad[1].tolist() == pytest.approx([-1 / (1 + math.e**2), 1 / (1 + math.e**2), 0.0])
+    finite = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(top_one, (finite,))
+
+
+def test_the_order_of_the_other_answers_does_not_matter() -> None:
+    rewards = torch.tensor([[0.5, -1.0, 3.0, 0.2]], dtype=torch.float64)
+    assert top_one(rewards[:, [0, 3, 1, 2]]).item() == pytest.approx(top_one(rewards).item(), rel=1e-12)
+
+
+def test_a_ranking_told_by_its_pairs_has_its_plackett_luce_loss() -> None:
+    best, middle, worst = 1.2, 0.1, -0.4
+    groups = torch.tensor([[best, middle, worst], [middle, worst, -torch.inf]], dtype=torch.float64)
+    exponents = [math.exp(reward) for reward in (best, middle, worst)]
+    probability = exponents[0] / sum(exponents) * exponents[1] / sum(exponents[1:])
+    assert top_one(groups).sum().item() == pytest.approx(-math.log(probability))
+
+
+def test_terms_of_pairs_are_refused_for_groups() -> None:
+    with pytest.raises(ValueError, match="kwise=true takes no margin_scale, centring"):
+        LossSettings(kwise=True, margin_scale=1.0, centring=0.1)

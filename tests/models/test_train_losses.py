@@ -11,7 +11,7 @@ import torch
 
 from dt2it_ray.errors import StageFailed
 from dt2it_ray.models.loss_settings import LossSettings, ShortcutSettings
-from dt2it_ray.models.train_log import read_training_log
+from dt2it_ray.models.train_log import read_refused_pairs, read_training_log
 from dt2it_ray.models.train_loop import TrainJob, train
 from tests.models.random_model import write_toy_pairs
 from tests.models.test_train_loop import WEIGHTS, Interrupted, LocalSession
@@ -21,6 +21,7 @@ ALL_TERMS = LossSettings(
     margin_scale=0.1, soft_temperature=1.0, label_smoothing=0.1, tie_weight=1.0, centring=0.01, scaling_boost=0.5
 )
 SHORTCUT = LossSettings(shortcut=ShortcutSettings(enabled=True, normalise="last_mean_1"))
+KWISE = LossSettings(kwise=True, shortcut=ShortcutSettings(enabled=True))
 STRENGTHS = (2.0, None, 0.0, -0.5, 6.0, 1.0)
 
 
@@ -104,3 +105,22 @@ def test_a_training_beside_its_proxy_resumes_exactly_and_leaves_a_model_without_
     assert 0 < first["shortcut_failure"] < 1
     assert second["loss"] == pytest.approx(second["loss_preference"] + second["loss_proxy"], rel=1e-5)
     assert 0 <= second["proxy_accuracy"] <= 1
+
+
+def test_groups_of_answers_are_trained_on_in_any_micro_batches(job: TrainJob, tmp_path: Path) -> None:
+    whole = trained(dataclasses.replace(job, output=str(tmp_path / "whole")), KWISE)
+    parts = trained(dataclasses.replace(job, output=str(tmp_path / "parts"), micro_batch_pairs=1), KWISE)
+    steps = read_training_log(str(whole))
+    # Six groups of three answers in batches of four groups.
+    assert [step["pairs"] for step in steps] == [8, 4]
+    for one, other in zip(steps, read_training_log(str(parts)), strict=True):
+        figures = [name for name in one if not name.endswith("_per_s")]
+        assert [other[name] for name in figures] == pytest.approx([one[name] for name in figures], rel=1e-3, abs=1e-4)
+
+
+def test_a_group_loses_only_the_answers_that_cannot_be_used(job: TrainJob, tmp_path: Path) -> None:
+    collate = job.settings.collate.model_copy(update={"max_length": 100})
+    short = job.settings.model_copy(update={"collate": collate})
+    output = trained(dataclasses.replace(job, settings=short, output=str(tmp_path)), LossSettings(kwise=True))
+    assert [step["pairs"] for step in read_training_log(str(output))] == [4, 2]
+    assert [row["key"] for row in read_refused_pairs(str(output))] == [f"pair-wrong-{place:03}" for place in range(6)]

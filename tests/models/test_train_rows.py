@@ -1,4 +1,4 @@
-"""The order in which training pairs are seen, and pairs whose rows are missing."""
+"""What a training pair is, and pairs whose rows are missing."""
 
 import math
 from pathlib import Path
@@ -36,19 +36,6 @@ def rows_of(
     return TrainingRows(pairs, prompts, pa.table({"answer_id": ["yes", "no"], "text": ["Yes.", "No."]}))
 
 
-def order_of(names: list[str], seed: int = 0, epoch: int = 0) -> list[str]:
-    rows = rows_of(names)
-    return rows.pair_ids(rows.order(seed, epoch))
-
-
-def test_every_epoch_is_another_shuffle_that_does_not_depend_on_the_order_of_the_table() -> None:
-    epochs = [order_of(NAMES, epoch=epoch) for epoch in range(3)]
-    assert all(sorted(epoch) == NAMES for epoch in epochs)
-    assert len({tuple(epoch) for epoch in epochs}) == 3
-    assert order_of(NAMES[::-1], epoch=1) == epochs[1]
-    assert order_of(NAMES, seed=1, epoch=1) != epochs[1]
-
-
 def test_a_pair_is_two_conversations_about_its_prompt() -> None:
     pair = rows_of(NAMES).pair(3)
     assert pair.pair_id == "pair-3"
@@ -69,7 +56,7 @@ def test_a_pair_shows_the_turns_before_its_question_and_counts_their_length() ->
     pair = rows_of(NAMES, history=history).pair(0)
     assert [message["role"] for message in pair.rejected.messages] == ["user", "assistant", "user", "assistant"]
     assert pair.rejected.messages[1]["content"] == "Hi."
-    longer = rows_of(NAMES, history=history).lengths() - rows_of(NAMES).lengths()
+    longer = rows_of(NAMES, history=history).lengths()[0] - rows_of(NAMES).lengths()[0]
     assert longer.tolist() == [len("Hello.") + len("Hi.")] * len(NAMES)
 
 
