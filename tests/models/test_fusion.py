@@ -119,3 +119,16 @@ def test_images_looked_at_once_are_read_alike(folder: str, settings: dict[str, A
 def test_a_text_model_has_nothing_to_fuse(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="this backbone sees none: set fusion=early"):
         new_reward_model(write_family(tmp_path, "qwen3"), "float32", 1, ModelSettings(fusion="cross_attention"))
+
+
+@pytest.mark.parametrize("settings", FUSIONS)
+def test_bfloat16_reads_about_what_float32_reads(folder: str, settings: dict[str, Any]) -> None:
+    model = new_reward_model(folder, "bfloat16", 1, ModelSettings(**settings))
+    encoder = open_encoder(folder, CollateSettings(), readout=model.settings.readout())
+    batch = prefix_batch(groups(encoder, ROWS), encoder)
+    rewards = model(batch)
+    rewards.float().sum().backward()
+    assert rewards.dtype == torch.bfloat16
+    with torch.no_grad():
+        exact = new_reward_model(folder, "float32", 1, ModelSettings(**settings))(batch)
+    assert (rewards.float() - exact).abs().max() < 0.25 * exact.std() + 0.05

@@ -27,20 +27,24 @@ ASKED = [
 ]
 
 
-@pytest.fixture(scope="module")
-def scorer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scorer]:
+READOUTS: list[dict[str, Any]] = [{}, {"head": "silu", "pooling": "mean", "fusion": "cross_attention"}]
+
+
+@pytest.fixture(scope="module", params=READOUTS, ids=["plain", "fused"])
+def scorer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scorer]:
     import torch
 
     from dt2it_ray.models.collate import open_encoder
     from dt2it_ray.models.model_settings import CollateSettings
     from dt2it_ray.models.reward_files import RewardConfig, new_reward_model, save_reward_model
+    from dt2it_ray.models.reward_settings import ModelSettings
     from dt2it_ray.models.torch_scorer import TorchScorer
     from tests.models.random_model import write_random_model
 
     root = tmp_path_factory.mktemp("model")
     backbone = str(write_random_model(root / "backbone"))
-    model = new_reward_model(backbone, "float32", seed=0)
-    config = RewardConfig(name="iter-00")
+    model = new_reward_model(backbone, "float32", seed=0, settings=ModelSettings(**request.param))
+    config = RewardConfig(name="iter-00", **request.param)
     save_reward_model(model, open_encoder(backbone, CollateSettings()), config, str(root / "model"))
     threads = torch.get_num_threads()
     yield TorchScorer(str(root / "model"), threads=1)
