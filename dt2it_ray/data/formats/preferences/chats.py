@@ -59,6 +59,14 @@ def shown_first(chat: Chat, images: Sequence[Image]) -> Chat:
     return Chat([*chat.turns[:place], first, *chat.turns[place + 1 :]], chat.images)
 
 
+def behind_system(chat: Chat, system: str | None) -> Chat:
+    """The chat behind a system prompt that stands beside it in the row, if there is any. One that the chat has itself
+    counts first, as in LLaMA-Factory and ms-swift."""
+    if system is None or (chat.turns and chat.turns[0].role == "system"):
+        return chat
+    return Chat([Turn("system", system), *chat.turns], chat.images)
+
+
 def _plain_turn(message: Any, marked: bool) -> Turn | None:
     """The turn of a message of one plain text with nothing to refuse, as most are; None for any other, to save the time
     that names of places take."""

@@ -11,6 +11,7 @@ from dt2it_ray.data.formats.preferences.values import (
     Image,
     image_of,
     images_in,
+    is_held,
     json_of,
     mapping_of,
     optional_text,
@@ -64,7 +65,7 @@ def parse_unified_reward(row: Row) -> list[Preference]:
 
 def _one_medium(row: Row) -> list[Image]:
     """The image, or the video as what its file or folder of frames is called: the row has one of them."""
-    kinds = [kind for kind in ("image", "video") if row.get(kind) is not None]
+    kinds = [kind for kind in ("image", "video") if is_held(row.get(kind))]
     if len(kinds) != 1:
         raise refuse("image, video", f"the row has {' and '.join(kinds) or 'neither'}, not one")
     return [image_of(row[kinds[0]], kinds[0])]

@@ -6,7 +6,7 @@ from typing import Any
 from dt2it_ray.data.formats.preference import Preference, PreferenceFormat, Row, Turn
 from dt2it_ray.data.formats.preferences.asked import Answer, asked_in, preference
 from dt2it_ray.data.formats.preferences.chat_pairs import asked_before
-from dt2it_ray.data.formats.preferences.chats import Chat, chat_of
+from dt2it_ray.data.formats.preferences.chats import Chat, behind_system, chat_of
 from dt2it_ray.data.formats.preferences.marks import hold_marks, put_marks, take_marks
 from dt2it_ray.data.formats.preferences.values import (
     images_in,
@@ -43,15 +43,7 @@ def sharegpt_chat(row: Row) -> Chat:
     """The turns of a sharegpt row before its answers, the system prompt of a column of its own in front."""
     field = "conversations" if "conversations" in row else "messages"
     chat = chat_of(value_of(row, field), field, marked=True)
-    return _with_system(chat, row)
-
-
-def _with_system(chat: Chat, row: Row) -> Chat:
-    """The chat behind the row's system prompt; one that the chat has itself counts first, as in LLaMA-Factory."""
-    system = optional_text(row, "system")
-    if system is None or (chat.turns and chat.turns[0].role == "system"):
-        return chat
-    return Chat([Turn("system", system), *chat.turns], chat.images)
+    return behind_system(chat, optional_text(row, "system"))
 
 
 def _answer(value: Any, field: str) -> Answer:
@@ -70,14 +62,14 @@ def _unmarked(value: Any, field: str) -> Any:
 def _alpaca_chat(row: Row) -> Chat:
     """Instruction and input are one question, as LLaMA-Factory joins them; `history` holds pairs of earlier turns."""
     messages = []
-    for place, pair in enumerate(row.get("history") or []):
+    for place, pair in enumerate(list_of(row.get("history") or [], "history")):
         asked, answered = _two(pair, f"history[{place}]")
         messages += [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]
     parts = [text for text in (optional_text(row, "instruction"), optional_text(row, "input")) if text is not None]
     if not parts:
         raise refuse("instruction", "missing; a row has conversations, chosen_messages, or instruction and input")
     chat = chat_of([*messages, {"role": "user", "content": "\n".join(parts)}], "instruction", marked=True)
-    return _with_system(chat, row)
+    return behind_system(chat, optional_text(row, "system"))
 
 
 def _two(pair: Any, field: str) -> Sequence[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from dt2it_ray.data.formats.preference import Preference, PreferenceFormat, Row, Turn
 from dt2it_ray.data.formats.preferences.asked import Answer, Asked, Told, asked_about, asked_in, preference, ranked
 from dt2it_ray.data.formats.preferences.chat_pairs import asked_before
-from dt2it_ray.data.formats.preferences.chats import Chat, chat_of, shown_first
+from dt2it_ray.data.formats.preferences.chats import Chat, behind_system, chat_of, shown_first
 from dt2it_ray.data.formats.preferences.mapping_paths import Path, parse_path
 from dt2it_ray.data.formats.preferences.mapping_settings import ColumnMapping, LabelColumn, ScoredAnswers, value_key
 from dt2it_ray.data.formats.preferences.marks import MARK
@@ -70,7 +70,7 @@ def _whole_chats(find: Find, mapping: ColumnMapping) -> Preference:
     row = {field: _spelt(find(field), mapping.placeholder) for field in fields}
     before, *answers = asked_before(row, *fields, marked=bool(mapping.placeholder))
     images, system = _images(find, mapping), _told(find, mapping.system)
-    before = _behind(system, shown_first(before, images))
+    before = behind_system(shown_first(before, images), system)
     asked = asked_in(before, images, fields[0], Told(*(_told(find, column) for column in _beside(mapping))))
     origins = (mapping.chosen_origin, mapping.rejected_origin)
     chosen, rejected = (
@@ -85,10 +85,6 @@ def _images(find: Find, mapping: ColumnMapping) -> list[Image]:
         value = find(column)
         found += [] if value is None or value == "" else images_of(value, column)
     return found
-
-
-def _behind(system: str | None, chat: Chat) -> Chat:
-    return chat if system is None else Chat([Turn("system", system), *chat.turns], chat.images)
 
 
 def _asked(find: Find, mapping: ColumnMapping) -> Asked:
@@ -125,7 +121,7 @@ def _chat(find: Find, mapping: ColumnMapping, images: Sequence[Image], system: s
         if not any(turn.images for turn in chat.turns):
             last = chat.turns[-1]
             chat = Chat([*chat.turns[:-1], Turn(last.role, last.text, len(images))], chat.images)
-    return _behind(system, chat)
+    return behind_system(chat, system)
 
 
 def _spelt(value: Any, placeholder: str) -> Any:

@@ -71,7 +71,7 @@ class ColumnMapping(Settings):
     history: str | None = None
     """Column of the turns before `question`."""
     system: str | None = None
-    """Column of the system prompt."""
+    """Column of the system prompt; one that a chat has itself counts first."""
     images: str | tuple[str, ...] = ()
     """Columns of images, each with one or a list of them: paths, bytes, or structs of both."""
     placeholder: str = "<image>"

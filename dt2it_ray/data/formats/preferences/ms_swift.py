@@ -6,9 +6,9 @@ from typing import Any
 from dt2it_ray.data.formats.preference import Preference, PreferenceFormat, Row, Turn
 from dt2it_ray.data.formats.preferences.asked import Answer, asked_in, preference
 from dt2it_ray.data.formats.preferences.chat_pairs import asked_before
-from dt2it_ray.data.formats.preferences.chats import Chat, chat_of
+from dt2it_ray.data.formats.preferences.chats import Chat, behind_system, chat_of
 from dt2it_ray.data.formats.preferences.marks import hold_marks, put_marks
-from dt2it_ray.data.formats.preferences.values import images_in, optional_number, refuse, value_of
+from dt2it_ray.data.formats.preferences.values import images_in, optional_number, optional_text, refuse, value_of
 
 
 def parse(row: Row) -> list[Preference]:
@@ -27,6 +27,7 @@ def parse(row: Row) -> list[Preference]:
             raise refuse("messages", "do not end with an answer of the assistant")
         before, chosen = Chat(chat.turns[:-1], chat.images), Answer(chat.turns[-1].text, "messages")
         rejected = Answer(value_of(row, "rejected_response"), "rejected_response")
+    before = behind_system(before, optional_text(row, "system"))
     return [preference(asked_in(before, images, "messages"), chosen, rejected, optional_number(row, "margin"))]
 
 

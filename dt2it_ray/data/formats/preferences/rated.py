@@ -8,6 +8,7 @@ from dt2it_ray.data.formats.preference import Preference, PreferenceFormat, Row
 from dt2it_ray.data.formats.preferences.asked import Answer, Asked, Told, asked_about, ranked
 from dt2it_ray.data.formats.preferences.values import (
     images_in,
+    is_held,
     list_of,
     mapping_of,
     number_of,
@@ -62,6 +63,8 @@ def parse_mr2_rm(row: Row) -> list[Preference]:
     responses, ranks = (list_of(value_of(row, name), name) for name in ("responses", "rankings"))
     if len(responses) != len(ranks):
         raise refuse("rankings", f"{len(ranks)} ranks for {len(responses)} responses")
+    if is_held(row.get("image")) and is_held(row.get("video")):
+        raise refuse("image, video", "the row has both; a reward model here can be shown one of them")
     asked = asked_about(value_of(row, "prompt"), images_in(row, "image", "video"), "prompt")
     answers = [
         Answer(text, f"responses[{place}]", -number_of(rank, f"rankings[{place}]"))

@@ -106,9 +106,16 @@ def image_of(value: Any, field: str) -> Image:
 
 
 def images_in(fields: Mapping[str, Any], *names: str) -> list[Image]:
-    """The images of the first of these fields that holds anything: a list, or a single one; none if all are empty."""
-    field = next((name for name in names if fields.get(name) is not None), None)
+    """The images of the first of these fields that holds anything: a list, or a single one; none if the row has no such
+    field or an empty list. An empty path alone is refused, for nobody knows what it named."""
+    there = [name for name in names if fields.get(name) is not None]
+    field = next((name for name in there if is_held(fields[name])), there[0] if there else None)
     return [] if field is None else images_of(fields[field], field)
+
+
+def is_held(value: Any) -> bool:
+    """Whether a field for images or videos has anything in it: an empty text (a cell of CSV) or list is nothing."""
+    return value is not None and value not in ("", [], ())
 
 
 def images_of(value: Any, field: str) -> list[Image]:

@@ -28,6 +28,10 @@ def test_a_pair_may_tell_its_strength_reference_source_and_who_wrote_the_answers
     assert (found.item, found.category, found.chosen_origin, found.rejected_origin) == ("x", "count", "model:a", None)
 
 
+def test_an_empty_list_of_images_does_not_hide_the_path_of_one() -> None:
+    assert only("flat", PAIR | {"images": []}) == only("flat", PAIR | {"image": ""}) == only("flat", PAIR)
+
+
 def test_marks_in_the_question_show_all_images_or_there_are_none() -> None:
     assert only("flat", PAIR | {"question": "<image>\nWhat is it?"}) == only("flat", PAIR)
     assert "2 <image> for 1 images" in refusal("flat", PAIR | {"question": "<image><image>What?"})

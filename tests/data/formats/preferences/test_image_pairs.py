@@ -68,6 +68,7 @@ def test_mm_rlhf_has_an_image_or_a_video_and_no_pair_for_a_tie() -> None:
     assert (texts(only("mm_rlhf", MM_RLHF)), only("mm_rlhf", MM_RLHF).item) == (SAID, "m1")
     video = {**MM_RLHF, "image": None, "video": "video/7"}
     assert only("mm_rlhf", video).images == named("video/7")
+    assert only("mm_rlhf", {**video, "image": ""}).images == named("video/7")
     assert PREFERENCE_FORMATS["mm_rlhf"].parse({**MM_RLHF, "is_tie": True}) == []
 
 

@@ -109,6 +109,7 @@ def test_a_bad_sharegpt_row_is_refused_with_its_field(change: dict[str, Any], to
     [
         ({"messages": [{"role": "user", "content": "Q"}]}, "field chosen: missing"),
         ({"text": "no known layout", "chosen": "a", "rejected": "b"}, "field instruction: missing"),
+        (ALPACA | {"history": 5}, "field history: 5 is no list"),
         (ALPACA | {"history": [["alone"]]}, "field history[0]: 1 texts"),
         (ALPACA | {"chosen": "<image>2"}, "field chosen: the answer shows an image"),
         (

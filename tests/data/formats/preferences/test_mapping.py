@@ -117,6 +117,12 @@ def test_turns_come_from_a_history_with_a_question_or_from_messages() -> None:
     assert texts(found) == ("Q", "A", "B")
 
 
+def test_the_system_prompt_of_a_chat_counts_before_that_of_a_column() -> None:
+    row = {"chat": [{"role": "system", "content": "own"}, {"role": "user", "content": "Q"}], "sys": "S"}
+    found = only(row | {"a": "A", "b": "B"}, messages="chat", system="sys", chosen="a", rejected="b")
+    assert found.history == (Turn("system", "own"),)
+
+
 def test_a_placeholder_of_its_own_shows_the_images_and_an_empty_one_leaves_texts_alone() -> None:
     row = ROW | {"q": "<ImageHere><ImageHere>What is it?"}
     assert only(row, **PAIR, placeholder="<ImageHere>") == only(ROW, **PAIR)

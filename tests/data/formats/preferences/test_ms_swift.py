@@ -38,6 +38,14 @@ def test_system_prompt_and_earlier_turns_are_the_history() -> None:
     assert found.history == (Turn("system", "Be brief."), Turn("user", "What is it?", 1), Turn("assistant", "Hm."))
 
 
+def test_a_system_prompt_in_its_own_column_is_the_first_turn_unless_the_chat_has_one() -> None:
+    assert only("ms_swift", ROW | {"system": "Be brief."}).history == (Turn("system", "Be brief."),)
+    messages = [{"role": "system", "content": "Be long."}, *ROW["messages"]]
+    assert only("ms_swift", ROW | {"system": "Be brief.", "messages": messages}).history == (
+        Turn("system", "Be long."),
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [

@@ -74,6 +74,7 @@ def test_mr2_ranks_are_better_when_lower_and_may_be_shared() -> None:
         ("vlfeedback", VLFEEDBACK | {"img_path": None}, "field img_path: missing"),
         ("vlfeedback", VLFEEDBACK | {"completions": [{"response": "a"}]}, "field annotations: missing"),
         ("ultrafeedback", {"completions": []}, "field instruction: missing"),
+        ("mr2_rm", MR2 | {"video": "v"}, "field image, video: the row has both"),
         ("mr2_rm", MR2 | {"rankings": [1]}, "field rankings: 1 ranks for 3 responses"),
         ("mr2_rm", MR2 | {"rankings": [1, None, 2]}, "field rankings[1]: None is no number"),
         ("mr2_rm", MR2 | {"responses": ["a", "", "c"]}, "field responses[1]: empty"),
