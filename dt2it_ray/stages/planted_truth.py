@@ -57,7 +57,7 @@ PLANTED = MapStage(
 )
 LABELS_CHECKED = GatherStage(
     name="label_truth",
-    version=1,
+    version=2,
     reads={
         "pairs": pa.schema([PAIRS.field(name) for name in ("pair_id", "prompt_id", "chosen_id", "rejected_id")]),
         "grades": pa.schema([PLANTED_GRADES.field(name) for name in ("answer_id", "quality")]),

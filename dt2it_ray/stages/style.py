@@ -117,7 +117,7 @@ STYLE_OF_ROWS = MapStage(
 )
 STYLE_PROBE = GatherStage(
     name="style_probe",
-    version=1,
+    version=2,
     reads={
         "pairs/*": pa.schema(
             [PAIRS.field(name) for name in ("pair_id", "prompt_id", "chosen_id", "rejected_id", "source")]
