@@ -124,6 +124,7 @@ def _worker_fields(placement: TrainPlacement) -> dict[str, Any]:
         "checkpoint_every_steps": placement.checkpoint_every_steps,
         "device": "cuda" if placement.gpus else "cpu",
         "gradient_checkpointing": placement.gradient_checkpointing,
+        "tensorboard": placement.tensorboard,
     }
 
 

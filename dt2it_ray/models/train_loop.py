@@ -53,6 +53,8 @@ class TrainJob:
     device: str = "cpu"
     gradient_checkpointing: bool = False
     """Compute activations twice to save memory. Changes no weight."""
+    tensorboard: bool = False
+    """Write the log for TensorBoard too."""
 
 
 class Session(Protocol):
@@ -185,13 +187,14 @@ def _resume(engine: Any, folder: str | None, workers: int) -> int:
 
 def _run_steps(step: int, trainer: Trainer, schedule: Schedule, job: TrainJob, session: Session) -> None:
     settings = job.settings
-    log = TrainLog(job.output, session.rank, step)
+    log = TrainLog(job.output, session.rank, step, job.tensorboard)
     while step < schedule.steps:
         share = share_of_peak(step, schedule.steps, settings.warmup)
         log.write(step, trainer.step(step, share), trainer.refused)
         step += 1
         if step % job.checkpoint_every_steps == 0 and step < schedule.steps:
             _save_checkpoint(trainer.engine, step, log.last, session)
+    log.close()
 
 
 def _save_checkpoint(engine: Any, step: int, metrics: Mapping[str, Any], session: Session) -> None:

@@ -158,6 +158,8 @@ class TrainPlacement(Settings):
     """How often a training whose worker died is started again from its last checkpoint."""
     gradient_checkpointing: bool = False
     """Compute activations twice to save memory."""
+    tensorboard: bool = False
+    """Write the training log for TensorBoard too, beside its JSON lines."""
     max_dropped: float = Field(default=0.2, ge=0, le=1)
     """As for other steps; a pair is dropped if its image cannot be decoded or it is too long."""
 

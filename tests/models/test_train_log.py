@@ -1,0 +1,47 @@
+"""What a training leaves to read, in the event files too."""
+
+import json
+import struct
+from pathlib import Path
+
+from dt2it_ray.models.train_log import BOARD, TRAINING_LOG, TrainLog
+
+
+def events_in(folder: Path) -> dict[tuple[str, int], float]:
+    """Scalars of a folder's event files by tag and step, without those that a later file says are void."""
+    from tensorboardX.proto.event_pb2 import Event, SessionLog
+
+    found: dict[tuple[str, int], float] = {}
+    for path in sorted(folder.iterdir()):
+        content, place = path.read_bytes(), 0
+        while place < len(content):
+            (size,) = struct.unpack_from("<Q", content, place)
+            event = Event.FromString(content[place + 12 : place + 12 + size])
+            place += 16 + size
+            if event.session_log.status == SessionLog.START:
+                found = {key: value for key, value in found.items() if key[1] < event.step}
+            found |= {(value.tag, event.step): value.simple_value for value in event.summary.value}
+    return found
+
+
+def log_steps(folder: Path, steps: range, loss: float, board: bool = True, rank: int = 0) -> None:
+    log = TrainLog(str(folder), rank, steps.start, board)
+    for step in steps:
+        log.write(step, {"loss": loss, "pairs": 4}, [])
+    log.close()
+
+
+def test_the_event_files_tell_what_the_lines_tell_after_a_restart_too(tmp_path: Path) -> None:
+    log_steps(tmp_path, range(3), loss=1.0)
+    log_steps(tmp_path, range(1, 3), loss=0.5)
+    lines = [json.loads(line) for line in (tmp_path / TRAINING_LOG).read_text().splitlines()]
+    assert [line["loss"] for line in lines] == [1.0, 0.5, 0.5]
+    expected = {(f"train/{name}", line["step"]): line[name] for line in lines for name in ("loss", "pairs")}
+    assert events_in(tmp_path / BOARD) == expected
+
+
+def test_event_files_are_written_only_when_asked_for_and_by_worker_0(tmp_path: Path) -> None:
+    log_steps(tmp_path / "off", range(1), loss=1.0, board=False)
+    log_steps(tmp_path / "other", range(1), loss=1.0, rank=1)
+    assert not (tmp_path / "off" / BOARD).exists()
+    assert not (tmp_path / "other" / BOARD).exists()
