@@ -1,5 +1,6 @@
 """How the raw records of an outside file are read, in blocks that other processes parse or one by one, by its name."""
 
+import codecs
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
@@ -25,6 +26,7 @@ from dt2it_ray.errors import InputError, StoreError
 LINES = (".jsonl", ".ndjson")
 KINDS = (*LINES, ".json", *DELIMITERS, ".parquet", ".arrow", ".tar")
 """Endings of files of rows. Those of text may be followed by `.gz` or `.zst`; a `.tar` is one of samples."""
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 TABLES = (".parquet", ".arrow")
 TARS = (".tar", ".tar.gz", ".tgz")
 
@@ -88,6 +90,8 @@ def _cut(folder: Files, name: str, kind: str) -> Iterator[Block]:
 
 
 def _cut_text(pieces: Pieces, where: str, name: str, kind: str) -> Iterator[Block]:
+    if pieces.ahead().startswith(UTF_16):
+        raise InputError(f"{where} is UTF-16, not UTF-8; change it with: iconv -f UTF-16 -t UTF-8 FILE")
     if kind in DELIMITERS:
         return _blocks(name, kind, cut_delimited(pieces, where, DELIMITERS[kind]))
     # Many a file of lines is called .json.

@@ -124,3 +124,18 @@ def test_a_file_that_is_no_list_of_records_is_named(tmp_path: Path, name: str, c
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=told):
         fields_of(tmp_path, name)
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.json", "rows.csv"])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_file_in_utf_16_is_told_from_one_of_broken_rows(tmp_path: Path, name: str, encoding: str) -> None:
+    (tmp_path / name).write_bytes('\ufeff[{"a": 1}]\n'.encode(encoding))
+    with pytest.raises(InputError, match=rf"{name} is UTF-16, not UTF-8"):
+        list(read_records(Folder(str(tmp_path)), name))
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl.gz", "rows.jsonl.zst", "rows.csv.gz"])
+def test_an_empty_compressed_file_is_cut_off(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(InputError, match=rf"{name} .*the file is empty"):
+        list(read_records(Folder(str(tmp_path)), name))

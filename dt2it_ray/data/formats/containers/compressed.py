@@ -36,7 +36,9 @@ class Pieces:
             self._read = pa.CompressedInputStream(_native(stream), codec).read if codec else stream.read
         self._most = ZSTD_BYTES if codec == "zstd" else BLOCK_BYTES
         self._ahead = b""
-        self.trouble: str | None = None
+        # No compressed file is empty, but readers take an empty one for the end of one.
+        nothing = codec and isinstance(stream, pa.NativeFile) and not stream.size()
+        self.trouble: str | None = "the file is empty" if nothing else None
 
     def ahead(self) -> bytes:
         """The bytes that come next, which still do."""

@@ -1,11 +1,12 @@
 """How CSV and TSV files become records of texts, by the names in their first line."""
 
+import collections
 import csv
 import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from dt2it_ray.data.formats.containers.block import MAX_RECORD_BYTES
+from dt2it_ray.data.formats.containers.block import BLOCK_BYTES, MAX_RECORD_BYTES
 from dt2it_ray.data.formats.containers.compressed import Pieces
 from dt2it_ray.data.formats.containers.lines import Numbered, cut_lines
 from dt2it_ray.errors import InputError
@@ -31,11 +32,14 @@ def cut_delimited(pieces: Pieces, where: str, delimiter: str) -> Iterator[tuple[
     if len(set(header)) < len(header) or not all(header):
         raise InputError(f"{where} has columns without a name, or twice the same: {header}")
     block: list[Numbered] = []
+    size = 0
     for row in rows:
         block.append(row)
-        if len(block) == ROWS_PER_BLOCK:
+        size += sum(map(len, row[1]))
+        # Cells may hold images, a thousand of which would fill the memory.
+        if len(block) == ROWS_PER_BLOCK or size >= BLOCK_BYTES:
             yield block[0][0], (header, tuple(block))
-            block = []
+            block, size = [], 0
     if block:
         yield block[0][0], (header, tuple(block))
 
@@ -62,18 +66,31 @@ def _storable(cell: str) -> str:
 
 
 def _numbered_rows(pieces: Pieces, where: str, delimiter: str) -> Iterator[Numbered]:
-    reader = csv.reader(_lines(pieces, where), delimiter=delimiter, strict=True)
+    """Rows that are not empty, by the line that they start in. Where the quoting breaks, the first line of the row is
+    refused, and the next row is looked for in the line behind it: a missing quotation mark would swallow the rest."""
+    lines, again, row = _lines(pieces, where), collections.deque[str](), list[str]()
+
+    def left() -> Iterator[str]:
+        while (line := again.popleft() if again else next(lines, None)) is not None:
+            row.append(line)
+            yield line
+
+    reader, number = csv.reader(left(), delimiter=delimiter, strict=True), 1
     while True:
-        start = reader.line_num + 1
+        row.clear()
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield start, f"broken row of cells: {error}"
+            yield number, f"broken row of cells: {error}: {_storable(row[0])}"
+            again.extendleft(reversed(row[1:]))
+            reader = csv.reader(left(), delimiter=delimiter, strict=True)
+            number += 1
             continue
         if cells:
-            yield start, cells
+            yield number, cells
+        number += len(row)
 
 
 def _lines(pieces: Pieces, where: str) -> Iterator[str]:

@@ -14,6 +14,8 @@ from dt2it_ray.errors import InputError
 
 ROWS_AT_ONCE = 256
 """Rows that become Python values at once; a row may hold images."""
+UNREADABLE = (ValueError, OverflowError)
+"""What a value raises that Python has no value for: text that is no UTF-8, a date behind the year 9999."""
 ARROW_FILE = b"ARROW1"
 """How an Arrow file begins; anything else is a stream, which `datasets` writes."""
 
@@ -54,7 +56,7 @@ def cut_packed_parquet(folder: Files, name: str) -> Iterator[tuple[int, bytes]]:
 
 
 def parse_parquet(place: RowGroup, first: int) -> Iterator[Numbered]:
-    """The rows of a row group.
+    """The rows of a row group; one with a value that is none, such as text that is no UTF-8, is a text.
 
     Raises:
         InputError: it is damaged.
@@ -64,12 +66,30 @@ def parse_parquet(place: RowGroup, first: int) -> Iterator[Numbered]:
         with place.folder.stream(place.name) as stream:
             file = pq.ParquetFile(_seekable(stream))
             for batch in file.iter_batches(ROWS_AT_ONCE, row_groups=[place.group], use_threads=False):
-                for row in batch.to_pylist():
+                for row in _rows(batch):
                     yield number, row
                     number += 1
     except BROKEN as error:
         where = place.folder.path(place.name)
         raise InputError(f"cannot read {where}, damaged behind row {number - 1}: {told(error)}") from None
+
+
+def _rows(batch: pa.RecordBatch) -> list[Any]:
+    try:
+        return batch.to_pylist()
+    except UNREADABLE:
+        return [_row(batch.slice(place, 1)) for place in range(batch.num_rows)]
+
+
+def _row(one: pa.RecordBatch) -> Any:
+    """The fields of a batch of one row, or a text that names those that cannot be read, with the others."""
+    fields, broken = {}, []
+    for name, column in zip(one.schema.names, one.columns, strict=True):
+        try:
+            fields[name] = column.to_pylist()[0]
+        except UNREADABLE as error:
+            broken.append(f"column {name} cannot be read: {told(error)}")
+    return f"{'; '.join(broken)}; the others: {ascii(fields)[:2000]}" if broken else fields
 
 
 def cut_arrow(stream: Any, where: str) -> Iterator[tuple[int, bytes]]:
@@ -95,7 +115,7 @@ def cut_arrow(stream: Any, where: str) -> Iterator[tuple[int, bytes]]:
 def parse_arrow(batch: bytes, first: int) -> Iterator[Numbered]:
     """The rows of a record batch."""
     with pa.ipc.open_stream(batch) as reader:
-        yield from enumerate((row for part in reader for row in part.to_pylist()), first)
+        yield from enumerate((row for part in reader for row in _rows(part)), first)
 
 
 def _batches(stream: Any) -> Iterator[pa.RecordBatch]:

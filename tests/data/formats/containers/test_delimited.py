@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dt2it_ray.data.formats.containers import delimited
-from dt2it_ray.data.formats.records import read_records
+from dt2it_ray.data.formats.records import read_blocks, read_records
 from dt2it_ray.store.files import Folder
 
 
@@ -54,3 +54,22 @@ def test_a_broken_row_is_a_text_and_the_others_are_read(tmp_path: Path, row: byt
 def test_a_cell_may_hold_an_image(tmp_path: Path) -> None:
     image = "A" * 300_000
     assert read(tmp_path, f"a\n{image}\n".encode()) == [(2, {"a": image})]
+
+
+def test_a_missing_quotation_mark_does_not_swallow_the_rows_behind_it(tmp_path: Path) -> None:
+    broken, *others = read(tmp_path, b'a,b\n1,"x\n2,y\n3,z\n4,"w"\n5,v\n')
+    assert [number for number, _ in others] == [3, 4, 5, 6]
+    assert [fields for _, fields in others] == [{"a": f"{place}", "b": b} for place, b in enumerate("yzwv", 2)]
+    assert broken[0] == 2
+    assert str(broken[1]).endswith(': 1,"x\n')
+
+
+def test_a_quotation_mark_that_never_ends_breaks_one_line(tmp_path: Path) -> None:
+    broken, last = read(tmp_path, b'a,b\n1,"x\n2,y\n')
+    assert (broken[0], last) == (2, (3, {"a": "2", "b": "y"}))
+
+
+def test_blocks_of_large_cells_stay_small(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_bytes(b"a\n" + (b"A" * 400_000 + b"\n") * 8)
+    blocks = list(read_blocks(Folder(str(tmp_path)), "rows.csv"))
+    assert [block.first for block in blocks] == [2, 4, 6, 8]
