@@ -3,11 +3,11 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dt2it_ray.data.formats.benchmark import BenchmarkFormat, BenchmarkPair
+from dt2it_ray.data.formats.benchmark import BenchmarkFormat, BenchmarkPair, id_of
 from dt2it_ray.data.formats.benchmark_rows import PlacedRow, read_rows, row_files
 from dt2it_ray.data.formats.fields import RowRefused
 from dt2it_ray.data.formats.files import Files
@@ -38,9 +38,9 @@ class LoadedBenchmark:
         return [row.pair if isinstance(row.pair, BenchmarkPair) else None for row in self.rows]
 
     def items(self) -> list[PlacedItem]:
-        """What predictions are laid beside. The id of a refused row is not checked."""
+        """What predictions are laid beside."""
         pairs = zip(self.rows, self.pairs, strict=True)
-        return [PlacedItem(row.where, (pair.item or None) if pair else None, _place(pair)) for row, pair in pairs]
+        return [PlacedItem(row.where, self._item(row), _place(pair)) for row, pair in pairs]
 
     def told(self) -> dict[str, Any]:
         """Files with their hashes, how many rows, whether a release has as many, and the refused rows."""
@@ -51,6 +51,16 @@ class LoadedBenchmark:
             "as_released": len(self.rows) in self.format.counts if self.format.counts else None,
             "refused": self._refused(),
         }
+
+    def _item(self, row: PlacedRow) -> str | None:
+        """The id of a row, of a refused one too where it has one."""
+        if isinstance(row.pair, BenchmarkPair):
+            return row.pair.item or None
+        fields, name = row.record.fields, self.format.item_field
+        try:
+            return id_of(fields, name) if name and isinstance(fields, Mapping) else None
+        except RowRefused:
+            return None
 
     def _refused(self) -> dict[str, Any]:
         refused = [(row, row.pair) for row in self.rows if isinstance(row.pair, RowRefused)]

@@ -23,6 +23,8 @@ from dt2it_ray.rules.metrics import (
 )
 
 Floats = NDArray[np.float64]
+WIDEST = 1e300
+"""Margins are cut to this, so that their sum stays finite, whatever finite rewards somebody gives."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,10 @@ class ScoredPairs:
         return credits_of(self.chosen, self.rejected, self.names)
 
     def margins(self) -> Floats:
-        """Rewards of chosen minus rejected answers, of the pairs that have both."""
+        """Rewards of chosen minus rejected answers, of the pairs that have both, at most `WIDEST` apart."""
         both = zip(self.chosen, self.rejected, strict=True)
-        return np.array([a - b for a, b in both if a is not None and b is not None], np.float64)
+        margins = [a - b for a, b in both if a is not None and b is not None]
+        return np.clip(np.array(margins, np.float64), -WIDEST, WIDEST)
 
 
 def benchmark_figures(benchmark: str, pairs: ScoredPairs, how: Resampling, margins: bool = True) -> dict[str, Any]:

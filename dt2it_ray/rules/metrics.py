@@ -50,7 +50,9 @@ def credits_of(chosen: Scores, rejected: Scores, names: Sequence[str] = ()) -> N
                 f"the score of the {answer} answer of pair {pair} is {scores[place]}; the model that gave it is broken"
             )
         sides.append(np.where(missing, np.nan, scores))
-    return (np.sign(sides[0] - sides[1]) + 1) / 2
+    # Compared, not subtracted: the difference of two finite scores may be more than a float holds.
+    credits = (sides[0] > sides[1]) + (sides[0] == sides[1]) / 2
+    return np.where(np.isnan(sides[0]) | np.isnan(sides[1]), np.nan, credits)
 
 
 def measure(credits: NDArray[np.float64]) -> Accuracy:

@@ -31,7 +31,7 @@ def align(rows: Sequence[PlacedItem], predictions: Iterable[tuple[str, Any]], so
     """The rewards (chosen, rejected) of every row from raw predictions, each with its place, in the rows' order.
 
     None stands for a prediction that says why it has none (`dropped`). Ids may repeat; they are only compared with the
-    row at the same position.
+    row at the same position. A field without a value is as good as none.
 
     Raises:
         InputError: a prediction is missing, is of another id, or is not of two finite numbers; there are more of them
@@ -62,15 +62,20 @@ def _laid(
             )
         if prediction is None:
             raise InputError(
-                f"{row.where} (id {row.item}) has no prediction: {source} ends after {done:,} predictions, "
+                f"{_spoken(row)} has no prediction: {source} ends after {done:,} predictions, "
                 f"there are {len(rows):,} rows. Give one per row, in the order of the rows."
             )
         place, fields = prediction
-        said = f"{source} {place}, for {row.where} (id {row.item})"
+        said = f"{source} {place}, for {_spoken(row)}"
         if not isinstance(fields, Mapping):
             raise InputError(f"{said}: {ascii(fields)[:80]} is no prediction; write {FORMS}")
-        _check_id(row, fields, said)
-        yield read(row, fields, said)
+        given = {name: value for name, value in fields.items() if value is not None}
+        _check_id(row, given, said)
+        yield read(row, given, said)
+
+
+def _spoken(row: PlacedItem) -> str:
+    return row.where if row.item is None else f"{row.where} (id {row.item})"
 
 
 def _pair(prediction: Mapping[str, Any], chosen: int, said: str) -> Rewards | None:
@@ -96,7 +101,7 @@ def _numbers(prediction: Mapping[str, Any], size: int, said: str) -> tuple[float
 def _check_id(row: PlacedItem, prediction: Mapping[str, Any], said: str) -> None:
     if row.item is None:
         return
-    name = next((name for name in ("id", "ID") if prediction.get(name) is not None), None)
+    name = next((name for name in ("id", "ID") if name in prediction), None)
     if name is None:
         raise InputError(f"{said}: it has no id; write {FORMS}")
     if str(prediction[name]) != row.item:

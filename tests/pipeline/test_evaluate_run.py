@@ -73,6 +73,15 @@ def test_a_refused_row_takes_its_prediction_with_it(tmp_path: Path) -> None:
     assert "rows.jsonl row 2, field human_ranking" in result["rows"]["refused"]["first"][0]
 
 
+def test_the_id_of_a_refused_row_is_checked_and_told(tmp_path: Path) -> None:
+    rows = [vl_row("a-1"), vl_row("b-1", [0, 0])]
+    first, other = ({"id": item, "chosen": 1, "rejected": 0} for item in ("a-1", "c-1"))
+    with pytest.raises(InputError, match=r"rows.jsonl row 2 \(id b-1\): the prediction is of id 'c-1', not 'b-1'"):
+        told(tmp_path, rows, [first, other])
+    with pytest.raises(InputError, match=r"rows.jsonl row 2 \(id b-1\) has no prediction"):
+        told(tmp_path, rows, [first])
+
+
 def test_two_models_are_compared_on_the_same_pairs(tmp_path: Path) -> None:
     rows = lines(tmp_path / "rows.jsonl", [vl_row(f"a-{place}") for place in range(8)])
     better = [{"id": f"a-{place}", "chosen": 1, "rejected": 0} for place in range(8)]

@@ -1,6 +1,8 @@
 """Figures of a benchmark equal hand-computed ones."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -83,3 +85,11 @@ def test_length_baselines_stand_beside_every_number() -> None:
 
 def test_votes_have_no_calibration() -> None:
     assert benchmark_figures("own", scored(["a"], [1]), HOW, margins=False)["calibration"] is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_rewards_at_the_ends_of_the_floats_have_finite_figures() -> None:
+    pairs = replace(scored(["a"] * 3, [1, 1, 1]), chosen=[-1.7e308, 1.7e308, 1.7e308], rejected=[1.7e308, 0, -1.7e308])
+    told = benchmark_figures("own", pairs, HOW)
+    assert (told["accuracy"], told["ties"]) == (2 / 3, 0)
+    json.dumps(told, allow_nan=False)

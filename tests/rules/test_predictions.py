@@ -77,6 +77,25 @@ def test_what_is_no_pair_of_finite_numbers_names_row_id_and_field(prediction: An
         laid([prediction], ROWS[:1])
 
 
+def test_a_field_without_a_value_is_as_good_as_none() -> None:
+    # Files that went through a table have every column in every row.
+    empty = {"chosen": None, "rejected": None, "rewards": None, "dropped": None}
+    predictions = [
+        {**empty, "id": "a", "rewards": [2, 1]},
+        {**empty, "id": "b", "chosen": 1, "rejected": 2},
+        {**empty, "id": "a", "dropped": "image_missing"},
+    ]
+    assert laid(predictions) == [(2.0, 1.0), (1.0, 2.0), None]
+    assert align_many(ROWS[:1], [3], [("row 1", {**empty, "id": "a", "rewards": [1, 2, 3]})], "p.jsonl") == [(1, 2, 3)]
+    with pytest.raises(InputError, match="it has the fields"):
+        laid([{**empty, "id": "a"}], ROWS[:1])
+
+
+def test_a_row_without_an_id_is_named_by_its_place_alone() -> None:
+    with pytest.raises(InputError, match=r"^d.jsonl row 1 has no prediction"):
+        laid([], [PlacedItem("d.jsonl row 1", None, 0)])
+
+
 def test_rows_of_several_answers_have_as_many_rewards() -> None:
     rows = ROWS[:2]
     given = [("row 1", {"id": "a", "rewards": [1, 2, 3]}), ("row 2", {"id": "b", "dropped": "no image"})]

@@ -52,6 +52,8 @@ class BenchmarkFormat:
     """Of a Parquet file, the columns that `pair` reads if they are there; all where none is named."""
     rows_in: str = ""
     """The key of the list in a JSON file that is an object."""
+    item_field: str = ""
+    """The field of a row's id, which is checked for a row that cannot be used too; empty where only `pair` knows it."""
     counts: tuple[int, ...] = ()
     """Rows of the released generations; empty where any number is right."""
 

@@ -68,6 +68,7 @@ FORMAT = BenchmarkFormat(
     name=NAME,
     files=(r"[^/]*\.jsonl", r"(?:data/)?[^/]*\.parquet", r"[^/]*\.json"),
     pair=_pair,
+    item_field="id",
     images=_images,
     columns=("id", "caption", "label", "label_0", "perspective", "category"),
 )

@@ -149,20 +149,22 @@ def _pair(fields: Mapping[str, Any]) -> BenchmarkPair:
 
 
 def _kind(fields: Mapping[str, Any]) -> str:
-    """Whether the row names a still (`image`) or a video."""
-    kinds = [kind for kind in ("image", VIDEO) if fields.get(kind) is not None]
+    """Whether the row names a still (`image`) or a video; the other field is missing, null or empty."""
+    kinds = [kind for kind in ("image", VIDEO) if fields.get(kind) not in (None, "")]
     if len(kinds) != 1:
         raise RowRefused(DropReason.FIELD_INVALID, "fields image, video", f"the row has {kinds or 'neither'}, not one")
     return kinds[0]
 
 
 def _category(fields: Mapping[str, Any]) -> str:
-    """The first folder of the path that is a category; of a path without such a folder, the first category found
-    anywhere in it, which is the official script's rule for all paths."""
+    """The last folder of the path that is a category, for a folder above the benchmark may be called so too. Of a path
+    without such a folder: a video's is `video`; a still's the first category found anywhere in it, which is the
+    official script's rule for all paths."""
     kind = _kind(fields)
     path = text_of(fields, kind)
     folders = [part for part in PurePosixPath(path).parts if part in CATEGORIES]
-    found = folders or [category for category in CATEGORIES if category in path] or [VIDEO] * (kind == VIDEO)
+    anywhere = [VIDEO] if kind == VIDEO else [category for category in CATEGORIES if category in path]
+    found = folders[-1:] or anywhere
     if not found:
         raise RowRefused(DropReason.FIELD_INVALID, f"field {kind}", f"{ascii(path)[:80]} names none of {CATEGORIES}")
     return found[0]
@@ -189,6 +191,7 @@ FORMAT = BenchmarkFormat(
     name=NAME,
     files=(re.escape(FILE), r"data/train-\d+-of-\d+\.parquet"),
     pair=_pair,
+    item_field="id",
     images=listed_images(_images),
     columns=("id", "image", VIDEO, "prompt", "chosen", "rejected"),
     counts=(170,),

@@ -140,6 +140,7 @@ FORMAT = BenchmarkFormat(
     name=NAME,
     files=(re.escape(FILE), re.escape(UNFILLED), r"all_data\.json", r"all_data_release\.json"),
     pair=_pair,
+    item_field="ID",
     images=listed_images(_images),
     columns=("ID", "Text", "Output1", "Output2", "Better", "Category", "Meta"),
     counts=(4711, 5000, 5211),

@@ -63,6 +63,7 @@ FORMAT = BenchmarkFormat(
     name=NAME,
     files=(rf"(?:.*/)?(?:{'|'.join(TASKS)})\.json", rf"(?:.*/)?(?:{'|'.join(TASKS)})_response_only\.json"),
     pair=_pair,
+    item_field="id",
     images=listed_images(_images),
     rows_in="pairs",
     counts=(1000, 4000),

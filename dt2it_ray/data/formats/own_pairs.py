@@ -26,10 +26,17 @@ def _pair(fields: Row) -> BenchmarkPair:
         item=id_of(fields) if fields.get("id") is not None else "",
         answers=(answer_of(fields.get("chosen"), "chosen"), answer_of(fields.get("rejected"), "rejected")),
         chosen=0,
-        category=optional_text(fields, "category", "subset"),
+        category=_category(fields),
         question=optional_text(fields, *PROMPTS),
         strength=_strength(fields.get("strength")),
     )
+
+
+def _category(fields: Row) -> str:
+    value = next((fields[name] for name in ("category", "subset") if fields.get(name) is not None), "")
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise RowRefused(DropReason.FIELD_INVALID, "field category", f"{ascii(value)[:60]} is no name of a category")
+    return str(value)
 
 
 def _strength(value: Any) -> float | None:
@@ -63,6 +70,7 @@ FORMAT = BenchmarkFormat(
     name=NAME,
     files=(r"[^/]*\.jsonl", r"(?:data/)?[^/]*\.parquet", r"[^/]*\.json"),
     pair=_pair,
+    item_field="id",
     images=_images,
     columns=("id", *PROMPTS, "chosen", "rejected", "category", "subset", "strength"),
 )

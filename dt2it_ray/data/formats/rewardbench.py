@@ -21,6 +21,7 @@ FORMAT = BenchmarkFormat(
     # Only the filtered split is scored; the raw one has 5,123 rows.
     files=(r"data/filtered-\d+-of-\d+\.parquet", r"[^/]*\.jsonl", r"[^/]*\.parquet"),
     pair=_pair,
+    item_field="id",
     images=no_images,
     columns=("id", "prompt", "chosen", "rejected", "subset"),
     counts=(2985,),

@@ -190,6 +190,7 @@ FORMAT = BenchmarkFormat(
     name=NAME,
     files=(SHARD.pattern, r"[^/]*\.jsonl"),
     pair=_pair,
+    item_field="id",
     images=listed_images(_images),
     columns=("id", "query", "response", "human_ranking"),
     counts=(1247, 1250),

@@ -83,6 +83,31 @@ def test_a_benchmark_of_ones_own(tmp_path: Path) -> None:
     assert "is not a finite number" in refused("pairs", row | {"strength": float("nan")})
 
 
+@pytest.mark.parametrize(
+    ("media", "category"),
+    [
+        ({"image": "mcq/long.png"}, "mcq"),
+        ({"image": "/data/short-run/mcq/x.png"}, "mcq"),
+        ({"image": "/data/video/images/mcq/x.png"}, "mcq"),
+        ({"image": "stills_long/x.png"}, "long"),
+        ({"video": "video/short_dance"}, "video"),
+        ({"video": "images/short_dance"}, "video"),
+        ({"image": "safety/x.jpg", "video": ""}, "safety"),
+        ({"image": "", "video": "video/7"}, "video"),
+    ],
+)
+def test_mm_rlhf_rewardbench_has_the_folder_as_category(media: dict[str, str], category: str) -> None:
+    row = {"id": "1", "prompt": "p", "chosen": "x", "rejected": "y"}
+    assert said("mm_rlhf_rewardbench", row | media).category == category
+
+
+def test_a_number_is_a_category_of_ones_own_benchmark_too() -> None:
+    row = {"chosen": "x", "rejected": "y"}
+    assert said("pairs", row | {"category": 3}).category == "3"
+    assert said("pairs", row | {"category": None, "subset": "s"}).category == "s"
+    assert "is no name of a category" in refused("pairs", row | {"category": ["a"]})
+
+
 def test_rows_of_any_preference_format_are_a_benchmark() -> None:
     row = {"prompt": "q", "chosen": "x", "rejected": "y"}
     pair = said("trl", row)
