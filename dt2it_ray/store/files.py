@@ -82,11 +82,14 @@ class Folder:
         root = PurePosixPath(self._root)
         try:
             found = self._filesystem.get_file_info(selector)
+            files = [entry.path for entry in found if entry.is_file and not entry.path.endswith(DRAFT)]
         except NotADirectoryError:
             return []
         except OSError as error:
             raise StoreError(f"cannot list {self.path(name)}: {error}") from None
-        files = [entry.path for entry in found if entry.is_file and not entry.path.endswith(DRAFT)]
+        except UnicodeDecodeError as error:
+            problem = f"the name {error.object!r} is no UTF-8; rename the file"
+            raise StoreError(f"cannot list {self.path(name)}: {problem}") from None
         return sorted(str(PurePosixPath(path).relative_to(root)) for path in files)
 
     def read(self, name: str) -> bytes:

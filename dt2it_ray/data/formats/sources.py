@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 import orjson
 
 from dt2it_ray.data.formats.containers.archive import MEMBER, WithArchives, is_archive, is_sample_archive
+from dt2it_ray.data.formats.containers.compressed import plain_name
 from dt2it_ray.data.formats.files import Files
 from dt2it_ray.data.formats.records import kind_of
 from dt2it_ray.errors import InputError, StoreError
@@ -16,6 +17,12 @@ from dt2it_ray.errors import InputError, StoreError
 DESCRIPTIONS = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
 """Files that describe a data set and hold no rows."""
 SHARD = re.compile(r"(?P<split>.*)-(?P<number>\d{5})-of-(?P<total>\d{5})(?P<kind>\..*)")
+SPLITS = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test", "testing", "eval", "evaluation"),
+}
+"""How releases call the files of their splits: rows of a test set must not become those of training unnoticed."""
 BLOCK_BYTES = 1 << 20
 WILD = re.compile(r"[*?\[]")
 
@@ -31,8 +38,12 @@ class Source:
 
     def hashes(self) -> dict[str, str]:
         """The sha256 of every file, by name; of an archive as a whole. They tell whether a source has changed."""
-        files = dict.fromkeys(name.partition(MEMBER)[0] for name in self.names)
-        return {name: _sha256(self.folder, name) for name in files}
+        return {name: _sha256(self.folder, name) for name in self.files()}
+
+    def files(self) -> tuple[str, ...]:
+        """The names of the files themselves: archives in the place of their members."""
+        outer = [(name, name.partition(MEMBER)[0]) for name in self.names]
+        return tuple(dict.fromkeys(archive if is_archive(archive) else name for name, archive in outer))
 
 
 def find_source(address: str, open_folder: Callable[[str], Files]) -> Source:
@@ -63,7 +74,10 @@ def _by_pattern(address: str, first_sign: int, open_folder: Callable[[str], File
     parent = address[:first_sign].rpartition("/")[0]
     pattern = address[len(parent) :].lstrip("/")
     folder = open_folder(_folder_or_here(parent, address))
-    wanted = re.compile(_as_regex(pattern))
+    try:
+        wanted = re.compile(_as_regex(pattern))
+    except re.error as error:
+        raise InputError(f"{address} is no pattern: {error}") from None
     names = [name for name in folder.names(recursive="/" in pattern or "**" in pattern) if wanted.fullmatch(name)]
     if not names:
         raise InputError(f"{address}: no file has such a name")
@@ -77,7 +91,11 @@ def _folder_or_here(parent: str, address: str) -> str:
 def _as_regex(pattern: str) -> str:
     parts = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     found = re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]]+\])", pattern)
-    return "".join(parts.get(part) or (part if part.startswith("[") else re.escape(part)) for part in found)
+    return "".join(parts.get(part) or (_as_class(part) if part.startswith("[") else re.escape(part)) for part in found)
+
+
+def _as_class(part: str) -> str:
+    return part.replace("[!", "[^", 1).replace("\\", r"\\")
 
 
 def _rows_of_folder(folder: Files, names: Sequence[str]) -> list[str]:
@@ -109,12 +127,21 @@ def _listed(folder: Files, state: str, names: Sequence[str]) -> list[str]:
 def _refuse_splits(folder: Files, names: Sequence[str]) -> None:
     saved = {str(PurePosixPath(name).parent) for name in names if name.endswith(".arrow")}
     shards = {match["split"] for name in names if (match := SHARD.fullmatch(name))}
+    plain = {split: name for name in reversed(names) if (split := _plain_split(name))}
     splits = sorted(saved or shards)
     if len(splits) > 1:
         where = folder.path(splits[0] if saved else f"{splits[0]}*")
-        raise InputError(
-            f"{folder.path('')} holds several splits, {', '.join(splits)}: name one of them, such as {where}"
-        )
+    elif len(splits := sorted({*plain, *(PurePosixPath(split).name for split in shards)})) > 1 and plain:
+        where = folder.path(next(plain[split] for split in splits if split in plain))
+    else:
+        return
+    raise InputError(f"{folder.path('')} holds several splits, {', '.join(splits)}: name one of them, such as {where}")
+
+
+def _plain_split(name: str) -> str | None:
+    """The split that a file of rows is called after, if it is one of the usual names."""
+    stem = PurePosixPath(plain_name(name)).stem.lower()
+    return next((split for split, spelt in SPLITS.items() if stem in spelt), None)
 
 
 def _refuse_missing_shards(folder: Files, names: Sequence[str]) -> None:
