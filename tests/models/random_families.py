@@ -13,6 +13,8 @@ from transformers import (
     PreTrainedModel,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
+    Qwen2Config,
+    Qwen2ForCausalLM,
     Qwen3Config,
     Qwen3ForCausalLM,
 )
@@ -21,7 +23,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 from tests.models.random_model import write_random_model
 
 HIDDEN, LAYERS = 32, 2
-FAMILIES = ("qwen3_vl", "qwen2_5_vl", "qwen3", "llama")
+FAMILIES = ("qwen3_vl", "qwen2_5_vl", "qwen3", "qwen2", "llama")
 SIZES: dict[str, Any] = {
     "hidden_size": HIDDEN,
     "intermediate_size": 64,
@@ -55,6 +57,11 @@ def write_family(folder: Path, family: str) -> str:
 def _text_model(family: str, words: int) -> PreTrainedModel:
     if family == "qwen3":
         return Qwen3ForCausalLM(Qwen3Config(vocab_size=words, head_dim=8, pad_token_id=0, **SIZES))
+    if family == "qwen3_windows":
+        windows = {"use_sliding_window": True, "sliding_window": 8, "max_window_layers": 1}
+        return Qwen3ForCausalLM(Qwen3Config(vocab_size=words, head_dim=8, pad_token_id=0, **windows, **SIZES))
+    if family == "qwen2":
+        return Qwen2ForCausalLM(Qwen2Config(vocab_size=words, pad_token_id=0, **SIZES))
     if family == "llama":
         return LlamaForCausalLM(LlamaConfig(vocab_size=words, pad_token_id=0, **SIZES))
     return MistralForCausalLM(MistralConfig(vocab_size=words, pad_token_id=0, sliding_window=8, **SIZES))

@@ -121,9 +121,15 @@ def test_a_text_model_refuses_conversations_with_images(tmp_path: Path) -> None:
     assert "the backbone is a text model" in refused.detail
 
 
-def test_attention_with_windows_asks_for_passes_of_their_own_and_takes_them(tmp_path: Path) -> None:
-    folder = write_family(tmp_path, "mistral")
-    with pytest.raises(ConfigError, match=r"type mistral .* Set shared_prompt=false"):
+@pytest.mark.parametrize(
+    ("family", "told"),
+    [("mistral", "type mistral with"), ("qwen3_windows", "type qwen3 with full_attention and sliding_attention")],
+)
+def test_attention_with_windows_asks_for_passes_of_their_own_and_takes_them(
+    family: str, told: str, tmp_path: Path
+) -> None:
+    folder = write_family(tmp_path, family)
+    with pytest.raises(ConfigError, match=rf"{told} .* Set shared_prompt=false"):
         new_reward_model(folder, "float32", 1)
     model, encoder = (
         new_reward_model(folder, "float32", 1, APART),

@@ -14,6 +14,7 @@ from dt2it_ray.errors import StoreError
 from dt2it_ray.models.collate import open_encoder
 from dt2it_ray.models.heads import build_head, draw_weights
 from dt2it_ray.models.model_settings import CollateSettings
+from dt2it_ray.models.prefix import prefix_batch
 from dt2it_ray.models.reward_files import REWARD_CONFIG, RewardConfig, new_reward_model, save_reward_model
 from dt2it_ray.models.reward_settings import ModelSettings, ReadoutSettings
 from dt2it_ray.models.torch_scorer import TorchScorer
@@ -48,6 +49,15 @@ def save(base: str, folder: Path, seed: int = 7, **readout: Any) -> str:
     model = new_reward_model(base, "float32", seed, settings)
     save_reward_model(model, open_encoder(base, CollateSettings()), config, str(folder))
     return str(folder)
+
+
+def rewards_in_memory(base: str, **readout: Any) -> list[float]:
+    """Rewards of the model that `save` saves, by the forward pass of trainings."""
+    settings = ModelSettings(**readout)
+    encoder = open_encoder(base, CollateSettings(), readout=settings.readout())
+    encoded = [[encoder.encode(chat)] for chat in CHATS]
+    with torch.no_grad():
+        return new_reward_model(base, "float32", 7, settings)(prefix_batch(encoded, encoder)).tolist()  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize(("kind", "activation"), [("silu", functional.silu), ("tanh", torch.tanh)])
@@ -87,6 +97,7 @@ def test_a_saved_readout_scores_and_is_saved_again_alike(name: str, base: str, t
     scorer = TorchScorer(folder, threads=1)
     scores = scorer.score(CHATS)
     assert len(set(scores)) == len(CHATS)
+    assert scores == pytest.approx(rewards_in_memory(base, **READOUTS[name]), abs=1e-4)
     assert scores == [scorer.score([chat])[0] for chat in CHATS]
     again = save(folder, tmp_path / "again", seed=99, **READOUTS[name])
     assert TorchScorer(again, threads=1).score(CHATS) == scores

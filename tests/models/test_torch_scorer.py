@@ -96,6 +96,19 @@ def test_rows_end_at_a_number_of_tokens_and_of_answers_without_a_change_of_score
     assert max(rows) == (1 if tokens == 1 else answers)
 
 
+def test_answers_have_rows_of_their_own_where_the_model_shares_no_prompt(
+    saved: str, scorer: TorchScorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apart = TorchScorer(saved, threads=1, config=scorer.config.model_copy(update={"shared_prompt": False}))
+    rows: list[int] = []
+    monkeypatch.setattr(
+        torch_scorer, "prefix_batch", lambda groups, encoder: rows.extend(map(len, groups)) or PREFIX(groups, encoder)
+    )
+    assert apart.score(CHATS) == scorer.score(CHATS)
+    assert rows == [*[1] * len(CHATS), *rows[len(CHATS) :]]
+    assert max(rows[len(CHATS) :]) == 3
+
+
 def test_a_model_puts_its_own_system_prompt_in_front(saved: str, scorer: TorchScorer, tmp_path: Path) -> None:
     question, answer = CHATS[0].messages
     told = Conversation(({"role": "system", "content": REWARD_SYSTEM["en"]}, question, answer), CHATS[0].images)
