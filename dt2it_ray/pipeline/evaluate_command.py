@@ -80,8 +80,8 @@ def _read_result(path: str) -> dict[str, Any]:
         result = json.loads(folder.read(name))
     except ValueError as error:
         raise InputError(f"{path} is not JSON: {error}") from None
-    if not isinstance(result, dict) or not {"benchmark", "rows", "categories"} <= set(result):
-        raise InputError(f"{path} is no result of `dt2it evaluate --json`")
+    if not isinstance(result, dict) or not {"benchmark", "rows", "by_length_difference"} <= set(result):
+        raise InputError(f"{path} is no result of `dt2it evaluate --json` over pairs")
     return result
 
 

@@ -35,7 +35,7 @@ def from_predictions(loaded: LoadedBenchmark, named: str) -> ModelRewards:
     Raises:
         ConfigError: there is no such file. InputError: it does not fit the rows; see `align`.
     """
-    name, path = _named(named)
+    name, path = named_file(named)
     folder, file = parent_and_name(path)
     if not folder.exists(file):
         raise ConfigError(f"predictions={path}: there is no such file")
@@ -67,7 +67,8 @@ def with_own_names(models: Sequence[ModelRewards]) -> Sequence[ModelRewards]:
     return models
 
 
-def _named(named: str) -> tuple[str, str]:
+def named_file(named: str) -> tuple[str, str]:
+    """The name and the path in NAME=FILE; of a FILE alone, its name without endings."""
     name, equals, path = named.partition("=")
     if equals and name and "/" not in name:
         return name, path

@@ -9,6 +9,7 @@ from dt2it_ray.data.formats.records import read_records
 from dt2it_ray.data.formats.rewardbench_2 import COUNT, FILES, NAME, RightAndWrong, read_right_and_wrong
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.pipeline.best_of_n_run import score_answers
+from dt2it_ray.pipeline.evaluate_models import named_file
 from dt2it_ray.pipeline.evaluate_run import EvaluateRunSettings
 from dt2it_ray.pipeline.named_files import parent_and_name
 from dt2it_ray.rules.predictions import PlacedItem, align_many
@@ -26,13 +27,14 @@ def evaluate_rewardbench_2(settings: EvaluateRunSettings) -> dict[str, Any]:
     """
     if len(settings.predictions) + len(settings.models) != 1 or settings.judge:
         raise ConfigError(f"{NAME} takes one file of --predictions or one --model")
+    name, path = named_file(settings.predictions[0]) if settings.predictions else (settings.models[0], "")
     folder, names = _found(settings.rows)
     rows = [row for name in names for row in read_right_and_wrong(folder, name)]
-    rewards = _from_file(rows, settings.predictions[0]) if settings.predictions else _from_model(rows, settings)
+    rewards = _from_file(rows, path) if path else _from_model(rows, settings)
     scored = [Scored(row.item, row.subset, row.right, given) for row, given in zip(rows, rewards, strict=True)]
     told = {"n": len(rows), "released_n": [COUNT], "as_released": len(rows) == COUNT}
-    return {"benchmark": NAME, "model": (*settings.predictions, *settings.models)[0], "rows": told} | (
-        rewardbench_2_figures(scored)
+    return {"benchmark": NAME, "model": name, "rows": told} | (
+        rewardbench_2_figures(scored, settings.figures.resampling())
     )
 
 

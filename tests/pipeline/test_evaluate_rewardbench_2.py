@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dt2it_ray.errors import ConfigError, InputError
-from dt2it_ray.pipeline.evaluate_command import Outputs, run_evaluation
+from dt2it_ray.pipeline.evaluate_command import Outputs, run_evaluation, write_leaderboard
 
 ROW = {"id": "1", "prompt": "p", "chosen": ["a"], "rejected": ["b", "c", "d"], "subset": "Math"}
 
@@ -29,9 +29,13 @@ def test_rewards_of_all_answers_give_the_score_of_each_subset(tmp_path: Path) ->
     assert told["categories"]["Math"]["accuracy"] == 1.0
     # d = 0: the margin of 1 is wider, and tanh of an infinite share is 1.
     assert told["categories"]["Ties"]["accuracy"] == pytest.approx(1.01)
+    assert {"macro_accuracy", "acc_plus", "ties", "interval"} <= set(told)
+    assert line.startswith("p: ")
     assert "over 3 rows" in line
     with pytest.raises(ConfigError, match="has --json only"):
         run_evaluation(named, Outputs(page="x.html"))
+    with pytest.raises(InputError, match=r"out.json is no result of .* over pairs"):
+        write_leaderboard([str(out)], "x.html")
 
 
 def test_what_does_not_fit_is_named(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ import math
 import pytest
 
 from dt2it_ray.errors import InputError
+from dt2it_ray.rules.intervals import Resampling
 from dt2it_ray.rules.rewardbench_2 import Scored, best_of_four, rewardbench_2_figures, ties_score
 
 
@@ -42,6 +43,29 @@ def test_an_id_of_another_form_is_an_error() -> None:
 
 def test_the_headline_is_the_mean_of_the_subsets_and_lost_rows_score_nothing() -> None:
     rows = [Scored("1", "Math", 1, [2, 1, 0, 0]), Scored("2", "Math", 1, None), Scored("3", "Focus", 1, [2, 1, 0, 0])]
-    told = rewardbench_2_figures(rows)
+    told = rewardbench_2_figures(rows, Resampling())
     assert (told["accuracy"], told["n"], told["unscored"]) == (0.75, 3, 1)
     assert told["categories"]["Math"] == {"accuracy": 0.5, "n": 2, "correct": 1, "ties": 0}
+
+
+def test_the_headline_is_the_macro_figure_with_ties_and_an_interval_over_rows_and_prompts() -> None:
+    four = [Scored(str(place), "Math", 1, [1, place % 2, 0, 0]) for place in range(40)]
+    ties = [Scored(f"{part}:{place}", "Ties", 1, [1, place % 2 * 2]) for place in range(30) for part in ("ref", "tied")]
+    told = rewardbench_2_figures([*four, *ties], Resampling(samples=4000))
+    # Half of the first subset are ties of two. Half of the prompts of the other are right, with a spread of 0.
+    assert told["categories"]["Math"]["accuracy"] == 0.75
+    assert told["categories"]["Ties"]["accuracy"] == pytest.approx(0.5)
+    assert (told["accuracy"], told["macro_accuracy"], told["acc_plus"]) == (
+        pytest.approx(0.625),
+        told["accuracy"],
+        None,
+    )
+    assert told["ties"] == 20
+    # Standard errors: 0.25 / sqrt(40) of the first mean, 0.505 / sqrt(30) of the second; the mean of both has half.
+    wide = 1.96 * math.sqrt(0.25**2 / 40 + 0.505**2 / 30) / 2
+    assert told["interval"] == pytest.approx((0.625 - wide, 0.625 + wide), abs=0.01)
+
+
+def test_an_interval_needs_rows_that_differ() -> None:
+    assert rewardbench_2_figures([Scored("1", "Math", 1, [1, 0])], Resampling())["interval"] is None
+    assert rewardbench_2_figures([], Resampling())["interval"] is None
