@@ -117,4 +117,11 @@ def refused_row(record: Record, refusal: RowRefused) -> dict[str, str]:
 
 def _evidence(fields: Any) -> str:
     """The fields as ASCII JSON, bytes by their number only: a broken text must not break the record of it."""
-    return json.dumps(fields, default=lambda value: f"<{len(value)} bytes>" if isinstance(value, bytes) else str(value))
+    try:
+        return json.dumps(fields, default=_shown)
+    except RecursionError:
+        return json.dumps("nested too deep to be written")
+
+
+def _shown(value: Any) -> str:
+    return f"<{len(value)} bytes>" if isinstance(value, bytes) else str(value)

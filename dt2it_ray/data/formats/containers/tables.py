@@ -1,6 +1,8 @@
 """How rows come out of Parquet and Arrow files, some at a time."""
 
 import io
+import shutil
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +16,9 @@ from dt2it_ray.errors import InputError
 
 ROWS_AT_ONCE = 256
 """Rows that become Python values at once; a row may hold images."""
+IN_MEMORY_BYTES = 32 << 20
+"""Largest member of an archive that is kept in memory."""
+COPIED_BYTES = 1 << 20
 UNREADABLE = (ValueError, OverflowError)
 """What a value raises that Python has no value for: text that is no UTF-8, a date behind the year 9999."""
 ARROW_FILE = b"ARROW1"
@@ -47,9 +52,12 @@ def cut_packed_parquet(folder: Files, name: str) -> Iterator[tuple[int, bytes]]:
     first = 1
     try:
         with folder.stream(name) as stream:
-            for batch in pq.ParquetFile(_seekable(stream)).iter_batches(ROWS_AT_ONCE, use_threads=False):
-                yield first, _encoded(batch)
-                first += batch.num_rows
+            file = pq.ParquetFile(_seekable(stream))
+            # Read all at once, the groups would all stay in memory.
+            for group in range(file.num_row_groups):
+                for batch in file.iter_batches(ROWS_AT_ONCE, row_groups=[group], use_threads=False):
+                    yield first, _encoded(batch)
+                    first += batch.num_rows
     except BROKEN as error:
         where = folder.path(name)
         raise InputError(f"cannot read {where}, cut off or no Parquet behind row {first - 1}: {told(error)}") from None
@@ -137,5 +145,12 @@ def _encoded(batch: pa.RecordBatch) -> bytes:
 
 
 def _seekable(stream: Any) -> Any:
-    """The file itself, or its content where going back in it is slow: members of archives."""
-    return stream if isinstance(stream, pa.NativeFile) else pa.BufferReader(stream.read())
+    """The file itself, or a copy where going back in it is slow: members of archives. A large one is copied to disk,
+    for nobody knows how large a packed member is."""
+    if isinstance(stream, pa.NativeFile):
+        return stream
+    # It has no name and is gone when nobody reads it any more.
+    copy: Any = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115
+    shutil.copyfileobj(stream, copy, COPIED_BYTES)
+    copy.seek(0)
+    return pa.PythonFile(copy, mode="r")
