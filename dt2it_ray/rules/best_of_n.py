@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from dt2it_ray.rules.intervals import Estimate, Resampling, estimate
 
 Floats = NDArray[np.float64]
+WIDEST = 1e150
+"""Qualities and rewards are cut to this, so that their sums stay finite, whatever finite numbers a file has."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ def expected_picks(qualities: Sequence[float], rewards: Sequence[float], most: i
     """
     total = len(qualities)
     order = np.argsort(-np.asarray(rewards, np.float64), kind="stable")
-    values = np.asarray(qualities, np.float64)[order]
+    values = np.clip(np.asarray(qualities, np.float64)[order], -WIDEST, WIDEST)
     _, ties = np.unique(-np.asarray(rewards, np.float64)[order], return_inverse=True)
     values = (np.bincount(ties, values) / np.bincount(ties))[ties]
     return np.array([_chances(total, n) @ values for n in range(1, (most or total) + 1)])
@@ -51,9 +53,9 @@ def best_of_n(prompts: Sequence[Answered], how: Resampling, most: int = 0) -> di
     """
     most = most or min((len(prompt.qualities) for prompt in prompts), default=0)
     kept = [prompt for prompt in prompts if len(prompt.qualities) >= most]
-    told: dict[str, Any] = {"prompts": len(kept), "left_out": len(prompts) - len(kept), "most": most, "curve": []}
+    told: dict[str, Any] = {"prompts": len(kept), "left_out": len(prompts) - len(kept), "most": most}
     if not kept or not most:
-        return told
+        return told | {"curve": [], "peak": None, "fall_after_peak": None, "over_optimised": False}
     picked = np.stack([expected_picks(prompt.qualities, prompt.rewards, most) for prompt in kept])
     oracle = np.stack([expected_picks(prompt.qualities, prompt.qualities, most) for prompt in kept])
     proxy = np.stack([expected_picks(prompt.rewards, prompt.rewards, most) for prompt in kept])

@@ -59,3 +59,15 @@ def test_the_command_prints_the_curve(tmp_path: Path, capsys: pytest.CaptureFixt
     assert stopped.value.code == 0
     assert "n = 3 (KL 0.432): 9.0000, oracle 9.0000, random 5.0000, 100.0% of what" in capsys.readouterr().out
     assert json.loads((tmp_path / "out.json").read_text())["peak"]["n"] == 3
+
+
+def test_a_curve_of_no_prompt_is_told_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows, out = write(tmp_path / "a.jsonl", [ROW | {"rewards": [1, 2, 3]}]), tmp_path / "out.json"
+    with pytest.raises(SystemExit) as stopped:
+        main(["best-of-n", "--rows", rows, "--json", str(out), "--page", str(tmp_path / "p.html"), "most=4"])
+    assert stopped.value.code == 0
+    assert "0 prompts; 1 with fewer than 4 answers" in capsys.readouterr().out
+    told = json.loads(out.read_text())
+    assert (told["curve"], told["peak"], told["over_optimised"]) == ([], None, False)
+    lost = write(tmp_path / "r.jsonl", [{"id": "a", "dropped": "no image"}])
+    assert measure_best_of_n(BestOfNSettings(rows=rows, rewards=lost))["unscored"] == 1

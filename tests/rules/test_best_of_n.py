@@ -76,3 +76,10 @@ def test_hundreds_of_answers_are_exact() -> None:
     values = list(range(1000))
     # The largest of n of the numbers 0 to 999 is n * 1001 / (n + 1) - 1 in the mean.
     assert expected_picks(values, values)[499] == pytest.approx(500 * 1001 / 501 - 1)
+
+
+@pytest.mark.filterwarnings("error")
+def test_values_at_the_ends_of_the_floats_have_a_finite_curve() -> None:
+    told = best_of_n([Answered([1.7e308] * 3, [1.7e308, 1.7e308, -1.7e308])] * 12, HOW)
+    assert all(math.isfinite(point[name]["value"]) for point in told["curve"] for name in ("picked", "oracle"))
+    assert all(math.isfinite(point["reward"]) for point in told["curve"])

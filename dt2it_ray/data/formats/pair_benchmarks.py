@@ -7,6 +7,7 @@ from dt2it_ray.data.formats import (
     multimodal_rewardbench_2,
     own_pairs,
     rewardbench,
+    rewardbench_2,
     vl_rewardbench,
 )
 from dt2it_ray.data.formats.benchmark import BenchmarkFormat, BenchmarkPair, Images, OpenImages, Row
@@ -40,8 +41,9 @@ def benchmark_format(name: str) -> BenchmarkFormat:
         return PAIR_BENCHMARKS[name]
     if name in PREFERENCE_FORMATS:
         return _of_preferences(PREFERENCE_FORMATS[name])
+    known = sorted([*PAIR_BENCHMARKS, rewardbench_2.NAME])
     raise ConfigError(
-        f"there is no benchmark {name!r}; choose one of {', '.join(sorted(PAIR_BENCHMARKS))}, "
+        f"there is no benchmark {name!r}; choose one of {', '.join(known)}, "
         f"or a format of preference rows: {', '.join(sorted(PREFERENCE_FORMATS))}"
     )
 

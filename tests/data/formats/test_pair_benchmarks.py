@@ -115,5 +115,5 @@ def test_rows_of_any_preference_format_are_a_benchmark() -> None:
 
 
 def test_an_unknown_name_is_told_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"vl_rewardbench, or a format of preference rows: .*trl"):
+    with pytest.raises(ConfigError, match=r"rewardbench_2, vl_rewardbench, or a format of preference rows: .*trl"):
         benchmark_format("nope")
