@@ -17,6 +17,7 @@ from dt2it_ray.models.outside_scorer import OutsideScorer, open_scorer
 from dt2it_ray.models.protocols import Conversation
 from dt2it_ray.models.torch_scorer import TorchScorer
 from dt2it_ray.models.weights import load_backbone
+from tests.models.random_families import write_family
 from tests.models.random_model import picture, write_random_model
 
 
@@ -69,12 +70,15 @@ def test_a_value_head_reads_the_last_token_and_adds_its_bias(tmp_path: Path) -> 
     assert open_scorer(str(folder), ScoreSettings(decimals=9)).score([chat("three")]) == pytest.approx([expected])
 
 
+@pytest.mark.parametrize("family", ["qwen3_vl", "qwen2_5_vl"])
 @pytest.mark.parametrize("name", ["score.weight", "v_head.summary.weight"])
-def test_a_head_on_our_backbone_sees_images_and_no_system_prompt_of_ours(tmp_path: Path, name: str) -> None:
-    folder = write_random_model(tmp_path / "m")
-    width = load_backbone(str(folder), "float32").config.text_config.hidden_size
-    save_file({name: torch.randn(1, width)}, folder / "value_head.safetensors")
-    scorer = open_scorer(str(folder), ScoreSettings(), threads=1)
+def test_a_head_on_our_backbone_sees_images_and_no_system_prompt_of_ours(
+    tmp_path: Path, name: str, family: str
+) -> None:
+    folder = write_family(tmp_path / "m", family)
+    width = load_backbone(folder, "float32").config.text_config.hidden_size
+    save_file({name: torch.randn(1, width)}, tmp_path / "m" / "value_head.safetensors")
+    scorer = open_scorer(folder, ScoreSettings(), threads=1)
     assert isinstance(scorer, TorchScorer)
     rewards = scorer.score([chat("three", picture(1)), chat("three", picture(2)), chat("four", picture(1))])
     assert len(set(rewards)) == 3
