@@ -104,14 +104,19 @@ def ingest(
 
 @app.command()
 def export(
-    input: Annotated[str, typer.Option("--input", help="Folder that `ingest` wrote, or the run of `construct`.")],
+    input: Annotated[
+        str, typer.Option("--input", help="Folder that `ingest` wrote, or a run of `construct` or `run`.")
+    ],
     output: Annotated[str, typer.Option("--output", help="File of pairs: .json, .jsonl or .parquet.")],
     to: Annotated[str, typer.Option("--to", help="llama_factory, trl, ms_swift, flat, ...: docs/formats.md.")] = "",
+    pairs: Annotated[
+        str, typer.Option(help="Model of a run whose training pairs to write; else the last iter-NN.")
+    ] = "",
 ) -> None:
     """Write the preferences of a folder in a format that trainers read; images are written once, beside the file."""
     from dt2it_ray.pipeline.export_run import export_preferences
 
-    typer.echo(export_preferences(input, output, to or "llama_factory"))
+    typer.echo(export_preferences(input, output, to or "llama_factory", pairs))
 
 
 @app.command()

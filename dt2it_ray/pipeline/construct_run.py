@@ -18,7 +18,7 @@ from dt2it_ray.pipeline.granular_plan import SETS_STEP, Answered, GranularSettin
 from dt2it_ray.pipeline.job_folder import refuse_lost_files
 from dt2it_ray.pipeline.measure_plan import labels_of, plan_measures
 from dt2it_ray.pipeline.planner import Planner, refuse_misplaced
-from dt2it_ray.pipeline.preference_files import check_output, write_dropped, write_preferences
+from dt2it_ray.pipeline.preference_files import check_output, rows_of, write_dropped, write_preferences
 from dt2it_ray.pipeline.run_record import SUMMARY_FILE
 from dt2it_ray.pipeline.run_settings import PlacedSettings
 from dt2it_ray.pipeline.usage import usage_of
@@ -100,7 +100,7 @@ def run_construction(settings: ConstructRunSettings) -> dict[str, Any]:
     with run.held(LOCK_FILE):
         driven = drive(steps, run, settings, settings.max_concurrent_steps)
         manifests = driven.manifests
-        written = write_preferences(run, manifests[OUTPUT_STEP], settings.output, settings.to)
+        written = write_preferences(rows_of(run, manifests[OUTPUT_STEP]), settings.output, settings.to)
         summary: dict[str, Any] = {
             "pairs": written.rows,
             "dropped": write_dropped(run, manifests, settings.output, written.refused),

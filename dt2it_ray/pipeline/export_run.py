@@ -1,7 +1,10 @@
 """How `dt2it export` writes the preferences of a folder for other tools."""
 
 import json
+from collections.abc import Iterator
 from pathlib import PurePosixPath
+
+import pyarrow as pa
 
 from dt2it_ray.data.formats.derived_sets import INDEX
 from dt2it_ray.data.formats.preferences.llama_factory import described
@@ -9,7 +12,9 @@ from dt2it_ray.data.formats.preferences.registry import PREFERENCE_FORMATS, WRIT
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.pipeline.construct_run import OUTPUT_STEP
 from dt2it_ray.pipeline.ingest_plan import LAST
-from dt2it_ray.pipeline.preference_files import check_output, dropped_name, write_json, write_preferences
+from dt2it_ray.pipeline.preference_files import check_output, dropped_name, rows_of, write_json, write_preferences
+from dt2it_ray.pipeline.run_record import RUN_FILE, read_run
+from dt2it_ray.pipeline.trained_pairs import choose_model, models_of, pairs_of_model
 from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Manifest, read_manifest
 
@@ -22,30 +27,26 @@ def find_preferences(folder: Folder) -> Manifest | None:
     return next((manifest for step in STEPS if (manifest := read_manifest(folder, step))), None)
 
 
-def export_preferences(source: str, output: str, to: str) -> str:
-    """Write all preferences of an ingested data set or a construction; returns what is to be told.
+def export_preferences(source: str, output: str, to: str, pairs: str = "") -> str:
+    """Write all preferences of an ingested data set or a construction, or of a run of the loop the pairs that its model
+    `pairs` was trained on (empty: that of the last iteration); returns what is to be told.
 
     Embedded images are written into a folder beside the output, once each; others keep their paths. Rows that the
     format cannot hold go to OUTPUT.dropped.jsonl. With `llama_factory`, `dataset_info.json` beside the output names it.
 
     Raises:
-        ConfigError: the folder holds no preferences, or the output or format is none. StoreError: a file cannot be
-            read or written.
+        ConfigError: the folder holds no preferences or no such model, or the output or format is none. StoreError: a
+            file cannot be read or written.
     """
     check_output(source, output)
     if to not in WRITTEN:
         kind = "only read" if to in PREFERENCE_FORMATS else "not known"
         raise ConfigError(f"to={to}: this format is {kind}; choose one of {', '.join(WRITTEN)}")
-    run = Folder(source)
-    made = find_preferences(run)
-    if made is None:
-        raise ConfigError(
-            f"{run.path('')} holds no finished step {' or '.join(STEPS)}; name a folder of `dt2it ingest`"
-        )
-    written = write_preferences(run, made, output, to)
+    name, tables = _tables(Folder(source), pairs)
+    written = write_preferences(tables, output, to)
     path = PurePosixPath(output)
     beside = Folder(str(path.parent))
-    told = f"{written.rows:,} rows in {output}"
+    told = f"{written.rows:,} rows{name} in {output}"
     if written.refused:
         write_json(iter(written.refused), beside, dropped_name(path.name), as_list=False)
         told += f"; {len(written.refused):,} that {to} cannot hold in {dropped_name(output)}"
@@ -53,6 +54,22 @@ def export_preferences(source: str, output: str, to: str) -> str:
         _describe(beside, path)
         told += f"; named {path.stem} in {beside.path(INDEX)}"
     return told
+
+
+def _tables(run: Folder, pairs: str) -> tuple[str, Iterator[pa.Table]]:
+    """The preferences of a folder, and how they are told of."""
+    made = find_preferences(run)
+    if made is not None:
+        if pairs:
+            raise ConfigError(f"pairs={pairs}: {run.path('')} is no run of the loop; it has no models to choose from")
+        return "", rows_of(run, made)
+    record = read_run(run) if run.exists(RUN_FILE) else None
+    if record is None or not models_of(record):
+        raise ConfigError(
+            f"{run.path('')} holds no finished step {' or '.join(STEPS)}; name a folder of `dt2it ingest`, or a run"
+        )
+    model = choose_model(record, pairs)
+    return f" of {model}", pairs_of_model(record, model)
 
 
 def _describe(folder: Folder, path: PurePosixPath) -> None:

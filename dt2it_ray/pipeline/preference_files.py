@@ -42,8 +42,13 @@ class Written:
     refused: list[dict[str, str]] = field(default_factory=list)
 
 
-def write_preferences(run: Folder, made: Manifest, output: str, to: str) -> Written:
-    """Write all preferences (PREFERENCES or INGESTED) of a finished step as one file.
+def rows_of(run: Folder, made: Manifest) -> Iterator[pa.Table]:
+    """The rows of a finished step, file by file."""
+    return (made.data(run).read_table(file.name) for file in made.files)
+
+
+def write_preferences(tables: Iterator[pa.Table], output: str, to: str) -> Written:
+    """Write preferences (tables of PREFERENCES or INGESTED) as one file.
 
     Parquet keeps the columns of PREFERENCES; `.json` is a list and `.jsonl` one row per line of the format `to`. Images
     that have no file of their own are written to a folder beside the output.
@@ -53,7 +58,6 @@ def write_preferences(run: Folder, made: Manifest, output: str, to: str) -> Writ
     """
     path = PurePosixPath(output)
     folder = Folder(str(path.parent))
-    tables = (made.data(run).read_table(file.name) for file in made.files)
     if path.suffix == ".parquet":
         return Written(_write_parquet(tables, folder, path.name))
     names, written = ImageNames(folder, f"{path.stem}_images"), Written()

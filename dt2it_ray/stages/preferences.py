@@ -23,11 +23,12 @@ def build_writing(settings: NoSettings, place: Workplace) -> BatchFn:
 
 def write_preferences(batch: pa.Table) -> Outcome:
     """One row per pair. Of an image that has a path only that is told, so that none is stored twice."""
-    rows = [_preference(row, pair) for row in batch.to_pylist() for pair in row["pairs"]]
+    rows = [preference_of_pair(row, pair) for row in batch.to_pylist() for pair in row["pairs"]]
     return Outcome(pa.Table.from_pylist(rows, schema=PREFERENCES))
 
 
-def _preference(row: Mapping[str, Any], pair: Mapping[str, Any]) -> dict[str, Any]:
+def preference_of_pair(row: Mapping[str, Any], pair: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of PREFERENCES of a pair of a prompt with its answers and their origins."""
     written = {
         answer["answer_id"]: (answer["text"], origin)
         for answer, origin in zip(row["answers"], row["origins"], strict=True)
