@@ -62,8 +62,9 @@ def drive(
         StepChanged: a finished step would be made differently now.
         StageFailed, StoreError: a step failed; the same call resumes behind what is sealed.
     """
-    _describe_run(run, settings, steps)
+    # A plan that is refused leaves the folder as it was.
     done = [manifest for step in steps if (manifest := finished(step, run)) is not None]
+    _describe_run(run, settings, steps)
     began, spent = time.monotonic(), busy_s(done)
     made: dict[str, Manifest] = {}
     peak_before = read_json(run, MEMORY_FILE).get(PEAK, 0.0)

@@ -2,24 +2,29 @@
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import Field
 
-from dt2it_ray.errors import ConfigError, InputError
+from dt2it_ray.errors import ConfigError, InputError, StepChanged
 from dt2it_ray.models.backbones import find_backbone
 from dt2it_ray.pipeline.drive import LOCK_FILE, Made, as_json, drive, plan_id_of, read_json
 from dt2it_ray.pipeline.ingest_plan import LAST, OutsideFiles, name_of, plan_ingest
 from dt2it_ray.pipeline.planner import Planner, refuse_misplaced
-from dt2it_ray.pipeline.run_record import SUMMARY_FILE
+from dt2it_ray.pipeline.run_record import RUN_FILE, SUMMARY_FILE
 from dt2it_ray.pipeline.run_settings import PlacedSettings, placement_keys
 from dt2it_ray.settings import load_settings
 from dt2it_ray.stages.ingest_settings import IngestSettings
 from dt2it_ray.stages.stage import Placement, Step
 from dt2it_ray.store.files import Folder
+from dt2it_ray.store.fingerprint import differences
+from dt2it_ray.store.manifest import MANIFEST
 
 DROPPED_FILE = "dropped.jsonl"
+FINGERPRINT = re.compile(r"[0-9a-f]{16}")
+"""How the folders are called in which steps write."""
 
 
 class IngestRunSettings(PlacedSettings):
@@ -104,7 +109,10 @@ def run_ingest(settings: IngestRunSettings) -> dict[str, Any]:
 
 
 def _do(steps: tuple[Step, ...], run: Folder, settings: IngestRunSettings) -> dict[str, Any]:
-    driven = drive(steps, run, settings, settings.max_concurrent_steps)
+    try:
+        driven = drive(steps, run, settings, settings.max_concurrent_steps)
+    except StepChanged:
+        raise _explained(run, settings) from None
     made = driven.manifests
     dropped = _write_dropped(run, made)
     repeats = made["repeats"].metrics
@@ -157,6 +165,27 @@ def _told(row: dict[str, str]) -> dict[str, Any]:
 
 
 def _forget(steps: tuple[Step, ...], run: Folder) -> None:
-    """Remove what these steps wrote."""
+    """Remove what these steps wrote, with these settings or others; not what else lies in folders of their names."""
     for step in steps:
-        run.delete(step.name.partition("/")[0])
+        inside = (name.removeprefix(f"{step.name}/") for name in run.names(step.name, recursive=True))
+        for made in {name.partition("/")[0] for name in inside}:
+            if made == MANIFEST or FINGERPRINT.fullmatch(made):
+                run.delete(f"{step.name}/{made}")
+        for folder in (step.name, step.name.partition("/")[0]):
+            if not run.names(folder, recursive=True):
+                run.delete(folder)
+
+
+def _explained(run: Folder, settings: IngestRunSettings) -> StepChanged:
+    """What differs from the ingestion that the folder holds: its last step alone knows too little, and is often all
+    that is left."""
+    before, now = (
+        {name: tree.get(name, {}) for name in ("files", "ingest")}
+        for tree in (read_json(run, RUN_FILE).get("settings", {}), settings.model_dump(mode="json"))
+    )
+    lines = differences(before, now) or ["the files that it reads have changed, or the code that reads them"]
+    return StepChanged(
+        f"{run.path('')} holds a data set that would now be made differently:\n"
+        + "\n".join(f"  {line}" for line in lines)
+        + f"\nChoose another output, or delete {run.path(LAST)} to make it anew."
+    )
