@@ -31,6 +31,10 @@ def warnings(result: Figures) -> list[str]:
     if rows["as_released"] is False:
         released = " or ".join(f"{count:,}" for count in rows["released_n"])
         told.append(f"{rows['n']:,} rows, while the release has {released}: figures compare with no published one")
+    columns = result.get("columns", {})
+    if columns.get("left_out"):
+        names = ", ".join(columns["left_out"])
+        told.append(f"{names} are in none of the {columns['over']}, whose mean leaves them out")
     if rows["refused"]["n"]:
         told.append(f"{rows['refused']['n']:,} rows cannot be used and are not counted: {rows['refused']['first'][0]}")
     return told

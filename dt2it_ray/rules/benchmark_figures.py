@@ -122,7 +122,8 @@ def _means(benchmark: str, pairs: ScoredPairs, credits: Floats, how: Resampling)
     scores = {name: _column(columns, members, parts) for name, members in columns.members.items()}
     shares = [score["accuracy"] for score in scores.values() if score["n"]]
     mean = sum(shares) / len(shares) if shares else None
-    told["columns"] = {"over": columns.name, "macro_accuracy": mean, "scores": scores}
+    left_out = sorted(set(parts).difference(*columns.members.values()))
+    told["columns"] = {"over": columns.name, "macro_accuracy": mean, "scores": scores, "left_out": left_out}
     if columns.headline:
         told |= {"macro_accuracy": mean, "macro_interval": None, "macro_over": columns.name}
     return told

@@ -44,6 +44,11 @@ class Reader(HTMLParser):
         assert self.open.pop() == tag
 
 
+def test_categories_that_the_macro_figure_leaves_out_are_a_warning() -> None:
+    told = evaluation_lines(result("rewardbench"))
+    assert "general, reasoning are in none of the sections of constants.py" in "\n".join(told)
+
+
 def test_measured_and_published_models_are_sorted_together() -> None:
     board = board_of(result())
     shown = [(entry.model, entry.measured) for entry in board.entries]

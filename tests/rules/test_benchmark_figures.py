@@ -93,3 +93,9 @@ def test_rewards_at_the_ends_of_the_floats_have_finite_figures() -> None:
     told = benchmark_figures("own", pairs, HOW)
     assert (told["accuracy"], told["ties"]) == (2 / 3, 0)
     json.dumps(told, allow_nan=False)
+
+
+def test_categories_that_are_in_no_column_are_named() -> None:
+    told = benchmark_figures("rewardbench", scored(["donotanswer", "mt-bench-medium"], [1, 0]), HOW)
+    assert (told["macro_accuracy"], told["columns"]["left_out"]) == (1.0, ["mt-bench-medium"])
+    assert benchmark_figures("rewardbench", scored(["donotanswer"], [1]), HOW)["columns"]["left_out"] == []
