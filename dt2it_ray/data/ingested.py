@@ -47,7 +47,7 @@ ROW_KEYS = pa.schema(
 """The keys of a preference. `answers_key` names its two answers in either order; `lower_first` tells the order."""
 
 BENCHMARK_KEYS = pa.schema([("key", pa.string()), ("benchmark", pa.string()), *QUESTION_KEYS])
-"""The keys of a row of a benchmark."""
+"""The keys of a row of a benchmark. One that an evaluation cannot use has no question here."""
 
 KEYED = pa.schema([*INGESTED, *(field for field in ROW_KEYS if field.name != "row_id")])
 """Preferences while their duplicates are looked for."""

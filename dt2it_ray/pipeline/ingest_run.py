@@ -75,7 +75,8 @@ def run_ingest_command(named: Mapping[str, str], config: str | None, overrides: 
     for name, rows in summary["in_benchmarks"].items():
         told = summary["benchmarks"][name]
         missing = f"; images of {told['images_missing']:,} rows are missing" if told.get("images_missing") else ""
-        yield f"{rows:,} in {name}, of {told['rows']:,} rows{missing}"
+        unread = f"; {told['rows_refused']:,} rows cannot be read" if told.get("rows_refused") else ""
+        yield f"{rows:,} in {name}, of {told['rows']:,} rows{missing}{unread}"
     yield f"Refused rows: {os.path.join(settings.output, DROPPED_FILE)}; figures: summary.json beside it"
 
 

@@ -61,6 +61,8 @@ def _shares_image(rows: pa.Table, benchmark: pa.Table, near: Nearness) -> np.nda
 
 
 def _shares_question(rows: pa.Table, benchmark: pa.Table, near: Nearness) -> np.ndarray:
+    # Of rows that could not be read only the images are known.
+    benchmark = benchmark.filter(pc.is_valid(benchmark["question_key"]))
     same = pc.is_in(rows["question_key"], value_set=benchmark["question_key"].combine_chunks()).to_numpy()
     if near.question_alike is None or not rows.num_rows or not benchmark.num_rows:
         return same

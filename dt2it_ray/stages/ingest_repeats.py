@@ -48,7 +48,7 @@ class RepeatSettings(Settings):
 
 
 def load_benchmark_keys(folders: Mapping[str, Folder], settings: BenchmarkSource) -> Iterator[Outcome]:
-    """The keys of a benchmark's rows, those included that an evaluation could not use: their prompts are known.
+    """The keys of a benchmark's rows. Of one that an evaluation cannot use, its images have some, if it has any.
 
     Raises:
         InputError: its files are not there or cannot be read.
@@ -66,25 +66,39 @@ def _keys(
     placed: PlacedRow, open_images: OpenImages, settings: BenchmarkSource, counts: Counter[str]
 ) -> dict[str, Any] | None:
     counts["rows"] += 1
-    if isinstance(placed.pair, RowRefused):
+    if not isinstance(placed.record.fields, Mapping):
         counts["rows_refused"] += 1
         return None
     images = _opened(placed, open_images, counts)
-    asked = question_text(placed.pair.question, [asdict(turn) for turn in placed.pair.history])
+    asked = _asked(placed, settings)
+    if not asked:
+        counts["rows_refused"] += 1
+        if not images:
+            return None
     return {
         "key": place_of(placed.record),
         "benchmark": settings.name,
-        **question_keys(asked, settings.signature),
+        **asked,
         "image_keys": [image_key(image) for image in images],
         "looks": [_look(image["bytes"]) for image in images],
     }
+
+
+def _asked(placed: PlacedRow, settings: BenchmarkSource) -> dict[str, Any]:
+    """The keys of the question; none if the row's pair cannot be read."""
+    if isinstance(placed.pair, RowRefused):
+        return {}
+    asked = question_text(placed.pair.question, [asdict(turn) for turn in placed.pair.history])
+    return question_keys(asked, settings.signature)
 
 
 def _opened(placed: PlacedRow, open_images: OpenImages, counts: Counter[str]) -> Images:
     try:
         return open_images(placed.record.fields)
     except RowRefused:
-        counts["images_missing"] += 1
+        # Some formats find the images of a row only where they can read all of it.
+        if not isinstance(placed.pair, RowRefused):
+            counts["images_missing"] += 1
         return ()
 
 
@@ -129,4 +143,4 @@ REFUSE_REPEATS = GatherStage(
     writes=REFUSED_ROWS,
     decide=refuse_repeats,
 )
-LOAD_BENCHMARK_KEYS = LoadStage(name="benchmark_keys", version=1, writes=BENCHMARK_KEYS, load=load_benchmark_keys)
+LOAD_BENCHMARK_KEYS = LoadStage(name="benchmark_keys", version=2, writes=BENCHMARK_KEYS, load=load_benchmark_keys)

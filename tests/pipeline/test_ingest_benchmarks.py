@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dt2it_ray.data.formats import vl_rewardbench
@@ -60,6 +62,27 @@ def test_a_released_benchmark_is_read_in_its_own_layout(tmp_path: Path) -> None:
     summary = ingest(tmp_path, ROWS, decontaminate={"benchmarks": {"vl_rewardbench": str(tmp_path / "vl")}})
     assert summary["in_benchmarks"] == {"vl_rewardbench": 1}
     assert [row["row"] for row in refused(tmp_path)] == [1]
+
+
+@pytest.mark.parametrize("use", [["images"], ["images", "questions"]])
+def test_images_of_a_released_row_whose_pair_cannot_be_read_are_still_known(tmp_path: Path, use: list[str]) -> None:
+    benchmark(tmp_path, ASKED)
+    row = benchmark_row("hallucination-1", images=(picture(1),))
+    vl_rewardbench.write([row], Folder(str(tmp_path / "vl")))
+    [released] = pq.read_table(tmp_path / "vl" / vl_rewardbench.FILE).to_pylist()
+    tied = pa.Table.from_pylist([released | {"human_ranking": [0, 0]}], schema=vl_rewardbench.LAYOUT)
+    pq.write_table(tied, tmp_path / "vl" / vl_rewardbench.FILE)
+    clean = {"benchmarks": {"vl_rewardbench": str(tmp_path / "vl")}, "near": {"use": use}}
+    summary = ingest(tmp_path, ROWS, decontaminate=clean)
+    assert summary["benchmarks"]["vl_rewardbench"] == {"rows": 1, "rows_refused": 1}
+    assert [row["row"] for row in refused(tmp_path)] == [1]
+
+
+def test_rows_of_a_test_set_that_cannot_be_read_are_told_of(tmp_path: Path) -> None:
+    folder = benchmark(tmp_path, [*ASKED, flat("Same?", "Red.", "Red.", image_path="a.png")])
+    named = {"files.input": write_lines(tmp_path / "rows.jsonl", ROWS), "output": str(tmp_path / "out")}
+    over = ["ingest.format=flat", f"ingest.decontaminate.benchmarks={json.dumps({'flat': folder})}"]
+    assert "2 in flat, of 4 rows; 1 rows cannot be read" in list(run_ingest_command(named, None, over))
 
 
 def test_the_command_tells_what_was_dropped_and_which_images_a_benchmark_lacks(tmp_path: Path) -> None:
