@@ -13,8 +13,7 @@ from dt2it_ray.errors import ConfigError
 from dt2it_ray.pipeline.construct_run import OUTPUT_STEP
 from dt2it_ray.pipeline.ingest_plan import LAST
 from dt2it_ray.pipeline.preference_files import check_output, dropped_name, rows_of, write_json, write_preferences
-from dt2it_ray.pipeline.run_record import RUN_FILE, read_run
-from dt2it_ray.pipeline.trained_pairs import choose_model, models_of, pairs_of_model
+from dt2it_ray.pipeline.trained_pairs import trained_preferences
 from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Manifest, read_manifest
 
@@ -50,6 +49,9 @@ def export_preferences(source: str, output: str, to: str, pairs: str = "") -> st
     if written.refused:
         write_json(iter(written.refused), beside, dropped_name(path.name), as_list=False)
         told += f"; {len(written.refused):,} that {to} cannot hold in {dropped_name(output)}"
+    else:
+        # An earlier export of this name may have left some.
+        beside.delete(dropped_name(path.name))
     if to == "llama_factory" and path.suffix != ".parquet":
         _describe(beside, path)
         told += f"; named {path.stem} in {beside.path(INDEX)}"
@@ -63,13 +65,13 @@ def _tables(run: Folder, pairs: str) -> tuple[str, Iterator[pa.Table]]:
         if pairs:
             raise ConfigError(f"pairs={pairs}: {run.path('')} is no run of the loop; it has no models to choose from")
         return "", rows_of(run, made)
-    record = read_run(run) if run.exists(RUN_FILE) else None
-    if record is None or not models_of(record):
+    trained = trained_preferences(run, pairs)
+    if trained is None:
         raise ConfigError(
             f"{run.path('')} holds no finished step {' or '.join(STEPS)}; name a folder of `dt2it ingest`, or a run"
         )
-    model = choose_model(record, pairs)
-    return f" of {model}", pairs_of_model(record, model)
+    model, tables = trained
+    return f" of {model}", tables
 
 
 def _describe(folder: Folder, path: PurePosixPath) -> None:
@@ -77,6 +79,8 @@ def _describe(folder: Folder, path: PurePosixPath) -> None:
     try:
         listed = json.loads(folder.read(INDEX)) if folder.exists(INDEX) else {}
     except ValueError:
-        raise ConfigError(f"{folder.path(INDEX)} is not JSON; mend or remove it, then export again") from None
+        listed = None
+    if not isinstance(listed, dict):
+        raise ConfigError(f"{folder.path(INDEX)} is no JSON object; mend or remove it, then export again")
     listed[path.stem] = described(path.name, ranking=True)
     folder.write(INDEX, (json.dumps(listed, indent=2, ensure_ascii=False) + "\n").encode())

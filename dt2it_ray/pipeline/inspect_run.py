@@ -21,6 +21,7 @@ from dt2it_ray.pipeline.drive import read_json
 from dt2it_ray.pipeline.export_run import find_preferences
 from dt2it_ray.pipeline.ingest_plan import name_of
 from dt2it_ray.pipeline.run_record import RUN_FILE, SUMMARY_FILE
+from dt2it_ray.pipeline.trained_pairs import trained_preferences
 from dt2it_ray.report.inspection import Inspection, Sample, build_inspection
 from dt2it_ray.rules.preference_figures import TEXTS, PreferenceFigures
 from dt2it_ray.stages.ingest import OutsideRows, read_block
@@ -82,14 +83,17 @@ def inspect_preferences(address: str, form: str, image_root: str, page: str) -> 
 
 
 def _of_folder(folder: Folder, image_root: str) -> _Found | None:
-    """What an ingestion or a construction left."""
-    made = find_preferences(folder)
+    """What an ingestion or a construction left, or the pairs that the last model of the loop was trained on."""
+    made, name = find_preferences(folder), folder.path("").rstrip("/").rpartition("/")[2]
     if made is None:
-        return None
+        if (trained := trained_preferences(folder, "")) is None:
+            return None
+        model, tables = trained
+        root = open_root(image_root or folder.path(""), Folder)
+        return _Found(name, f"pairs of {model}", tables, root, folder.path(PAGE))
     root = image_root or _root_of(read_json(folder, RUN_FILE).get("settings", {}).get("files", {})) or folder.path("")
     tables = (made.data(folder).read_table(file.name) for file in made.files)
     refused = Counter(read_json(folder, SUMMARY_FILE).get("dropped", {}))
-    name = folder.path("").rstrip("/").rpartition("/")[2]
     return _Found(name, made.stage, tables, open_root(root, Folder), folder.path(PAGE), refused)
 
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from dt2it_ray.data.preferences import PREFERENCES
 from dt2it_ray.data.schema import PAIRS
 from dt2it_ray.errors import ConfigError, InputError, StoreError
-from dt2it_ray.pipeline.run_record import ITERATION, RunRecord
+from dt2it_ray.pipeline.run_record import ITERATION, RUN_FILE, RunRecord, read_run
 from dt2it_ray.pipeline.step_files import read_rows
 from dt2it_ray.stages.preferences import preference_of_pair
 from dt2it_ray.store.files import ROWS_PER_SLICE, Folder
@@ -23,6 +23,20 @@ PAIRS_AT_ONCE = 256
 COLUMNS = ["prompt_id", "source", "language", "images", "history", "question"]
 Source = tuple[Manifest, Manifest]
 """The step with the prompts of some pairs, and the one with their answers, which may be the same."""
+
+
+def trained_preferences(run: Folder, name: str) -> tuple[str, Iterator[pa.Table]] | None:
+    """The model of that name (empty: of the last iteration) and the pairs that it was trained on, as `pairs_of_model`
+    gives them; None for a folder that is no run of the loop.
+
+    Raises:
+        ConfigError: see `choose_model`.
+    """
+    record = read_run(run) if run.exists(RUN_FILE) else None
+    if record is None or not models_of(record):
+        return None
+    model = choose_model(record, name)
+    return model, pairs_of_model(record, model)
 
 
 def models_of(record: RunRecord) -> list[str]:

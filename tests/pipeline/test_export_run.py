@@ -77,6 +77,21 @@ def test_rows_that_a_format_cannot_hold_are_told_of(tmp_path: Path) -> None:
     assert all("What" in line or "Where" in line or "Which" in line for line in refused)
 
 
+def test_refused_rows_of_an_earlier_export_do_not_stay_beside_one_that_refuses_none(tmp_path: Path) -> None:
+    source = ingested(tmp_path)
+    export_preferences(source, str(tmp_path / "set.jsonl"), "tulu")
+    assert (tmp_path / "set.jsonl.dropped.jsonl").exists()
+    export_preferences(source, str(tmp_path / "set.jsonl"), "flat")
+    assert not (tmp_path / "set.jsonl.dropped.jsonl").exists()
+
+
+@pytest.mark.parametrize("content", ["[]", "{"])
+def test_a_list_of_data_sets_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "dataset_info.json").write_text(content)
+    with pytest.raises(ConfigError, match=r"dataset_info\.json is no JSON object"):
+        export_preferences(ingested(tmp_path), str(tmp_path / "set.json"), "llama_factory")
+
+
 def test_parquet_has_the_columns_of_constructed_preferences(tmp_path: Path) -> None:
     export_preferences(ingested(tmp_path), str(tmp_path / "set.parquet"), "flat")
     table = pq.read_table(tmp_path / "set.parquet")

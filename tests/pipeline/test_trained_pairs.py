@@ -11,6 +11,7 @@ from dt2it_ray.data.preferences import PREFERENCES
 from dt2it_ray.data.schema import CANDIDATES, PAIRS, PROMPTS
 from dt2it_ray.errors import ConfigError, InputError
 from dt2it_ray.pipeline.export_run import export_preferences
+from dt2it_ray.pipeline.inspect_run import inspect_preferences
 from dt2it_ray.pipeline.run_record import read_run
 from dt2it_ray.pipeline.trained_pairs import pairs_of_model
 from tests.pipeline.fake_run import FakeRun, pair, picture, prompt
@@ -103,3 +104,10 @@ def test_tables_hold_few_pairs_so_that_images_of_many_pairs_of_a_prompt_fit_into
     monkeypatch.setattr("dt2it_ray.pipeline.trained_pairs.PAIRS_AT_ONCE", 1)
     fake = read_run(FakeRun(loop(tmp_path)).run)
     assert [table.num_rows for table in pairs_of_model(fake, "iter-01")] == [1, 1, 1]
+
+
+def test_a_run_of_the_loop_is_inspected_by_the_pairs_of_its_last_model(tmp_path: Path) -> None:
+    told = list(inspect_preferences(loop(tmp_path), "", "", ""))
+    assert told[0] == "run: 3 pairs (pairs of iter-01)"
+    assert "source: pool 2, distill 1" in told[1]
+    assert (tmp_path / "run" / "inspect.html").read_text("utf-8").count("data:image/") == 3
