@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dt2it_ray.data.chat import HAN
-from dt2it_ray.data.formats.preferences.marks import MEDIA
+from dt2it_ray.data.formats.media_marks import MEDIA
 from dt2it_ray.data.formats.t2i.comparison import IMAGE_MARKS
 from dt2it_ray.data.schema import IMAGE
 from dt2it_ray.data.t2i_wording import AROUND_CAPTION, chosen_and_rejected

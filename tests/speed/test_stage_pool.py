@@ -40,4 +40,5 @@ def test_every_subject_names_its_measurements() -> None:
     assert {name: list(measurements) for name, measurements in SUBJECTS.items()} == {
         "construct": ["stage_pool", "driver_memory", "vllm_loop"],
         "t2i": ["t2i"],
+        "ingest": ["ingest"],
     }

@@ -1,6 +1,9 @@
 """How the blocks of a data set are worked on by several processes at once, while results come in file order."""
 
 import collections
+import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -31,7 +34,7 @@ def map_blocks(function: Callable[[Block], Done], source: Source, workers: int) 
         yield from map(function, blocks)
         return
     # Libraries of this process have threads, which a forked process would not; so a new one is started.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
     under_way: collections.deque[Future[Done]] = collections.deque()
     try:
         for block in blocks:
@@ -46,3 +49,15 @@ def map_blocks(function: Callable[[Block], Done], source: Source, workers: int) 
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """A process whose parent was killed would wait for its next block for ever: it holds both ends of the queue."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

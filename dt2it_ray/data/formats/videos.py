@@ -100,7 +100,7 @@ def _decoded(content: bytes, path: str, sampling: FrameSampling) -> Iterator[byt
                     yield _encoded(frame.to_image())
                 if not wanted:
                     return
-    except (av.FFmpegError, ValueError, IndexError) as error:
+    except (av.error.FFmpegError, ValueError, IndexError) as error:
         raise _refused(f"{path} cannot be decoded: {error}") from None
     raise _refused(f"{path} is cut off: {len(wanted)} of its frames cannot be decoded")
 

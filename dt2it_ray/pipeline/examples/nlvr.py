@@ -51,7 +51,8 @@ def read_sentences(folder: Path) -> Numbers:
 def pairs_of(sentences: Numbers) -> Iterator[tuple[Sentence, str, str]]:
     """Sentence, an image of which it is true, and one of which it is false: every such two of each sentence."""
     for sentence in sorted(sentences):
-        yield from ((sentence, *both) for both in itertools.product(*sentences[sentence].values()))
+        images = sentences[sentence]
+        yield from ((sentence, *both) for both in itertools.product(images["true"], images["false"]))
 
 
 def write_nlvr(folder: Path, output: Path) -> dict[str, int]:

@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 from dt2it_ray.data.formats.fields import RowRefused, checked_text
+from dt2it_ray.data.formats.media_marks import MARK
 from dt2it_ray.data.formats.preference import Preference, Turn
 from dt2it_ray.data.formats.preferences.chats import Chat
-from dt2it_ray.data.formats.preferences.marks import MARK, take_marks
+from dt2it_ray.data.formats.preferences.marks import take_marks
 from dt2it_ray.data.formats.preferences.values import Image, refuse
 from dt2it_ray.data.schema import DropReason
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from dt2it_ray.data.formats.media_marks import MARK
 from dt2it_ray.data.formats.preference import Preference, PreferenceFormat, Row, Turn
 from dt2it_ray.data.formats.preferences.asked import Answer, Asked, Told, asked_about, asked_in, preference, ranked
 from dt2it_ray.data.formats.preferences.chat_pairs import asked_before
 from dt2it_ray.data.formats.preferences.chats import Chat, behind_system, chat_of, shown_first
 from dt2it_ray.data.formats.preferences.mapping_paths import Path, parse_path
 from dt2it_ray.data.formats.preferences.mapping_settings import ColumnMapping, LabelColumn, ScoredAnswers, value_key
-from dt2it_ray.data.formats.preferences.marks import MARK
 from dt2it_ray.data.formats.preferences.values import Image, images_of, list_of, number_of, refuse, told
 
 __all__ = ["ColumnMapping", "LabelColumn", "ScoredAnswers", "mapped"]

@@ -3,11 +3,9 @@
 import re
 from collections.abc import Sequence
 
+from dt2it_ray.data.formats.media_marks import MARK, MEDIA, OTHER_MEDIA
 from dt2it_ray.data.formats.preferences.values import refuse
 
-MARK = "<image>"
-OTHER_MEDIA = re.compile("<(?:video|audio)>")
-MEDIA = re.compile("<(?:image|video|audio)>")
 _LEADING = re.compile(rf"\A\s*(?:{MARK}[ \t\r]*\n?)+")
 
 

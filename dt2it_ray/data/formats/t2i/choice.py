@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from dt2it_ray.data.formats.preferences.marks import MEDIA
+from dt2it_ray.data.formats.media_marks import MEDIA
 
 Image = str | Mapping[str, Any]
 """A path or address, or a mapping with `bytes`, which are there, and `path` as in image columns of Parquet files."""

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dt2it_ray.data.formats.fields import RowRefused
-from dt2it_ray.data.formats.preferences.marks import MEDIA, put_marks, take_marks
+from dt2it_ray.data.formats.media_marks import MEDIA
+from dt2it_ray.data.formats.preferences.marks import put_marks, take_marks
 
 
 @pytest.mark.parametrize(
