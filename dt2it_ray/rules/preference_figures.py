@@ -9,8 +9,6 @@ import pyarrow.compute as pc
 
 COUNTED = ("source", "language", "category")
 TEXTS = ("question", "chosen", "rejected")
-READ = (*COUNTED, *TEXTS, "images", "history", "strength")
-"""Columns that figures are of."""
 MOST_NAMED = 50
 """Values of a column that are counted by name: the most frequent."""
 SHARES = (0, 5, 25, 50, 75, 95, 100)

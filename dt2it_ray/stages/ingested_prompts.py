@@ -57,8 +57,9 @@ def load_ingested_prompts(folders: Mapping[str, Folder], settings: JoinSettings)
     is_first = first_row[row_prompt] == np.arange(len(keys))
     seen: dict[str, str] = {}
     for window in _windows(parts, is_first):
-        wanted = np.isin(row_prompt, row_prompt[_rows_of(window)[is_first[_rows_of(window)]]])
-        members = _members(parts, wanted)
+        here = slice(window[0].begin, window[-1].begin + window[-1].rows)
+        begun = row_prompt[here][is_first[here]]
+        members = _members(parts, np.isin(row_prompt, begun))
         for part in window:
             firsts = pa.array(is_first[part.begin : part.begin + part.rows])
             rows = _read(part, [*TEXTS, *OF_FIRST]).filter(firsts)
@@ -96,10 +97,6 @@ def _windows(parts: list[_Part], is_first: np.ndarray) -> Iterator[list[_Part]]:
             window, begun = [], 0
     if window:
         yield window
-
-
-def _rows_of(window: list[_Part]) -> np.ndarray:
-    return np.arange(window[0].begin, window[-1].begin + window[-1].rows)
 
 
 def _members(parts: list[_Part], wanted: np.ndarray) -> dict[tuple[str, str], list[dict[str, str]]]:

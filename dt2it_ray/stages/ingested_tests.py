@@ -17,14 +17,11 @@ def load_ingested_tests(folders: Mapping[str, Folder], settings: NoSettings) -> 
     """Rows of BENCHMARK_ROWS, whose `source` is the NAME of their input `rows/NAME`. Answers are in order of their ids,
     so that their place says nothing."""
     for name in sorted(folders):
-        read = 0
+        benchmark, read = name.partition("/")[2], 0
         for part in parts_of(folders[name]):
-            rows = folders[name].read_table(part, INGESTED.names).to_pylist()
-            made = [_row(name.partition("/")[2], row) for row in rows]
+            made = [_row(benchmark, row) for row in folders[name].read_table(part, INGESTED.names).to_pylist()]
             read += len(made)
-            yield Outcome(
-                pa.Table.from_pylist(made, schema=BENCHMARK_ROWS), metrics={f"rows.{name.partition('/')[2]}": read}
-            )
+            yield Outcome(pa.Table.from_pylist(made, schema=BENCHMARK_ROWS), metrics={f"rows.{benchmark}": read})
 
 
 def _row(benchmark: str, row: Mapping[str, Any]) -> dict[str, Any]:
