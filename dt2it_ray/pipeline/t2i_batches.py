@@ -13,7 +13,7 @@ KEY_COLUMNS = ("chosen.value", "rejected.value", "images")
 """What decides about a row."""
 SHOWN_COLUMNS = ("chosen.value", "images")
 """What is shown of a row that is sound."""
-ROWS_AT_ONCE = 16384
+ROWS_AT_ONCE = 8192
 LEAST_SHARE_ROWS = 20_000
 """Fewer rows are hashed sooner than a process starts."""
 

@@ -1,6 +1,7 @@
 """How caption pairs are checked, keyed and reformulated by whole columns."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,11 +36,16 @@ def row_schema(held: bool) -> pa.Schema:
     )
 
 
+VERDICT = pa.struct([(name, pa.dictionary(pa.int32(), pa.string())) for name in TURN.names])
+WRITTEN = pa.schema([field.with_type(VERDICT) if field.name in SIDES else field for field in row_schema(held=False)])
+
+
 def rows_writer(path: str, schema: pa.Schema) -> pq.ParquetWriter:
     """A writer of such rows. Only columns that repeat few texts get dictionaries; prompts and images do not repeat."""
     repeated = ["conversations.list.element.from", *(f"{side}.{key}" for side in SIDES for key in TURN.names)]
     # Arrow encodes 1024 values at a time unless told; with more it is 8 % sooner.
-    sooner = {"write_batch_size": 16384, "write_statistics": False}
+    # The schema of a table is not kept: a reader shall see texts where a table has numbers of texts.
+    sooner = {"write_batch_size": 16384, "write_statistics": False, "store_schema": False}
     return pq.ParquetWriter(path, schema, use_dictionary=repeated, **sooner)  # type: ignore[arg-type]
 
 
@@ -63,19 +69,23 @@ def keys_of(batch: pa.RecordBatch) -> list[bytes]:
 
 
 def reformulate_columns(batch: pa.RecordBatch, first: np.ndarray) -> pa.Table:
-    """The rows of `row_schema`; all rows must be sound. `first` says whether the preferred image is shown first."""
+    """The rows of `row_schema`, once written; all rows must be sound.
+
+    `first` says whether the preferred image is shown first. The two verdicts are numbers of texts, which Parquet's
+    writer need not compare again.
+    """
     count = batch.num_rows
     places = np.stack([2 * np.arange(count) + ~first, 2 * np.arange(count) + first], axis=1).ravel()
-    shown_first = mask_of(first)
-    chosen, rejected = zip(chosen_and_rejected(True), chosen_and_rejected(False), strict=True)
+    chosen, rejected = zip(chosen_and_rejected(False), chosen_and_rejected(True), strict=True)
+    questions = [pa.repeat(_scalar("human"), count), _questions(_captions(batch))]
     columns = [
-        pa.ListArray.from_arrays(_ends(count, 1), _turns("human", _questions(_captions(batch)))),
-        _turns("gpt", pc.if_else(shown_first, *map(_scalar, chosen))),
-        _turns("gpt", pc.if_else(shown_first, *map(_scalar, rejected))),
+        pa.ListArray.from_arrays(_ends(count, 1), pa.StructArray.from_arrays(questions, fields=list(TURN))),
+        _verdicts(chosen, first),
+        _verdicts(rejected, first),
         pa.ListArray.from_arrays(_ends(count, 2), batch["images"].flatten().take(places_of(places))),
         pa.nulls(count, pa.float64()),
     ]
-    return pa.Table.from_arrays(columns, schema=row_schema(held=False))
+    return pa.Table.from_arrays(columns, schema=WRITTEN)
 
 
 def _captions(batch: pa.RecordBatch) -> Any:
@@ -138,8 +148,15 @@ def _as_mask(flags: Any) -> np.ndarray:
     return content[numbers.offset : numbers.offset + len(numbers)].astype(bool)
 
 
-def _turns(speaker: str, values: Any) -> pa.StructArray:
-    return pa.StructArray.from_arrays([pa.repeat(_scalar(speaker), len(values)), values], fields=list(TURN))
+def _verdicts(texts: Sequence[str], second: np.ndarray) -> pa.StructArray:
+    """What the assistant says: of two texts the second where the flag is set."""
+    speakers = _one_of(["gpt"], np.zeros(len(second), np.int32))
+    return pa.StructArray.from_arrays([speakers, _one_of(texts, second.astype(np.int32))], fields=list(VERDICT))
+
+
+def _one_of(texts: Sequence[str], numbers: np.ndarray) -> pa.DictionaryArray:
+    indices = pa.Array.from_buffers(pa.int32(), len(numbers), [None, pa.py_buffer(numbers)])
+    return pa.DictionaryArray.from_arrays(indices, pa.concat_arrays([pa.repeat(_scalar(text), 1) for text in texts]))
 
 
 def _questions(captions: Any) -> Any:

@@ -12,11 +12,11 @@ from dt2it_ray.data.formats.t2i.read import read_choices
 from dt2it_ray.data.formats.t2i.shapes import SHAPES
 from dt2it_ray.pipeline.t2i_batches import KEY_COLUMNS, SHOWN_COLUMNS, ranges_of, read_batches
 from dt2it_ray.pipeline.t2i_columns import (
+    WRITTEN,
     keys_of,
     mask_of,
     places_of,
     reformulate_columns,
-    row_schema,
     rows_writer,
     surely_sound,
 )
@@ -84,7 +84,7 @@ def _only(batch: pa.RecordBatch, kept: np.ndarray) -> pa.RecordBatch:
 def _write(source: str, output: str, sound: np.ndarray, first: np.ndarray) -> None:
     """Write the sound rows; one table is written while the next is made."""
     writing = None
-    with rows_writer(output, row_schema(held=False)) as writer, ThreadPoolExecutor(1) as pool:
+    with rows_writer(output, WRITTEN) as writer, ThreadPoolExecutor(1) as pool:
         for table in _tables(source, sound, first):
             if writing:
                 writing.result()

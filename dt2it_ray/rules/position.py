@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import struct
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
+from xxhash import xxh3_64_digest
 
 from dt2it_ray.data.ids import content_digest
 
@@ -20,28 +21,18 @@ DRAW_BYTES = 8
 
 def drawer(seed: int, group: str) -> Callable[[bytes], bytes]:
     """A function from a row's key to its draw, by content alone; another seed or group gives other draws."""
-    start = content_digest("first", seed, group)
-    pack = struct.Struct("<Q").pack
-
-    def draw(key: bytes) -> bytes:
-        digest = start.copy()
-        digest.update(pack(len(key)) + key)
-        return digest.digest()[:DRAW_BYTES]
-
-    return draw
+    start = _start(seed, group)
+    return lambda key: xxh3_64_digest(key, start)
 
 
 def draws_of(keys: Iterable[bytes], seed: int, group: str) -> bytes:
     """The draws of many rows by their keys, one after the other: those that `drawer` gives."""
-    start, pack = content_digest("first", seed, group), struct.Struct("<Q").pack
-    copy, digests = start.copy, []
-    add = digests.append
-    for key in keys:
-        digest = copy()
-        digest.update(pack(len(key)) + key)
-        add(digest.digest())
-    whole = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, start.digest_size)
-    return whole[:, :DRAW_BYTES].tobytes()
+    return b"".join(map(xxh3_64_digest, keys, repeat(_start(seed, group))))
+
+
+def _start(seed: int, group: str) -> int:
+    """What a hash of keys starts from. XXH3 is six times as fast as BLAKE2 here, and nobody gains by forging a key."""
+    return int.from_bytes(content_digest("first", seed, group).digest()[:DRAW_BYTES], "big")
 
 
 def is_low(draw: bytes) -> bool:
@@ -86,5 +77,6 @@ def assign_first(
     named = keys.to_pylist()
     first = np.zeros(len(named), bool)
     for group, rows in members.items():
-        first[rows] = first_half(draws_of((named[row].encode() for row in rows), seed, group))
+        digests = (content_digest("first", seed, group, named[row]).digest() for row in rows)
+        first[rows] = first_half(b"".join(digest[:DRAW_BYTES] for digest in digests))
     return pa.array(first, pa.bool_())
