@@ -29,6 +29,9 @@ class ScoreSettings(Settings):
     """Scores are rounded to this many decimals, which hides the 1e-13 that float64 sums differ by."""
     collate: CollateSettings | None = None
     """Replaces the checkpoint's own limits, e.g. more pixels in evaluation than in training. None: as trained."""
+    calibrated: bool = False
+    """Shift and scale rewards as `calibration.json` in the model's folder says, so that the sigmoid of a margin is a
+    probability. Off, as margins of one model need no scale."""
 
 
 class SamplingSettings(Settings):

@@ -14,27 +14,21 @@ from dt2it_ray.data.schema import DropReason
 from dt2it_ray.errors import ConfigError, StoreError
 from dt2it_ray.models.message_parts import plain_text, refused_messages
 from dt2it_ray.models.model_settings import CollateSettings, ScoreSettings
-from dt2it_ray.models.protocols import Conversation, Scorer
-from dt2it_ray.models.reward_files import REWARD_CONFIG, RewardConfig
+from dt2it_ray.models.protocols import Conversation
+from dt2it_ray.models.reward_files import RewardConfig
 from dt2it_ray.models.reward_heads import HEADS, stored_bias, stored_head
-from dt2it_ray.models.torch_scorer import TorchScorer
 from dt2it_ray.models.weights import DTYPES, VISION_LANGUAGE
 
 
-def open_scorer(folder: str, settings: ScoreSettings, device: str = "cpu", threads: int | None = None) -> Scorer:
-    """Whoever scores with the model in a folder: ours, a head on a backbone that ours run on, or another checkpoint.
-
-    Somebody else's model reads the conversation as its own chat template writes it, without a system prompt of ours.
+def outside_config(folder: str) -> RewardConfig | None:
+    """What stands in for reward_config.json in somebody else's folder whose backbone ours run on; None for others.
 
     Raises:
-        StoreError: files are missing or damaged, or no reward head is there. ConfigError: it gives several numbers.
+        StoreError: it is not a model's folder.
     """
-    if Path(folder, REWARD_CONFIG).is_file():
-        return TorchScorer(folder, settings, device, threads)
-    if _model_config(folder).get("model_type") in VISION_LANGUAGE:
-        config = RewardConfig(name=Path(folder).name, system_prompts={}, fingerprint=_fingerprint(folder))
-        return TorchScorer(folder, settings, device, threads, config)
-    return OutsideScorer(folder, settings, device, threads)
+    if _model_config(folder).get("model_type") not in VISION_LANGUAGE:
+        return None
+    return RewardConfig(name=Path(folder).name, system_prompts={}, fingerprint=_fingerprint(folder))
 
 
 class OutsideScorer:

@@ -96,7 +96,7 @@ def _rewards(settings: BestOfNSettings, rows: Sequence[AnswerRow], folder: Folde
         raw = ((f"row {record.number}", record.fields) for record in read_records(place, name))
         return list(align_many(items, [len(row.qualities) for row in rows], raw, settings.rewards))
     if settings.model:
-        from dt2it_ray.models.outside_scorer import open_scorer
+        from dt2it_ray.models.open_scorer import open_scorer
 
         scorer = open_scorer(settings.model, settings.score, settings.place.device, settings.place.threads)
         return score_answers(rows, scorer, folder, settings.place.batch_rows)

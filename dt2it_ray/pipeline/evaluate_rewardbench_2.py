@@ -52,7 +52,7 @@ def _from_file(rows: list[RightAndWrong], path: str) -> list[Any]:
 
 
 def _from_model(rows: list[RightAndWrong], settings: EvaluateRunSettings) -> list[Any]:
-    from dt2it_ray.models.outside_scorer import open_scorer
+    from dt2it_ray.models.open_scorer import open_scorer
 
     scorer = open_scorer(settings.models[0], settings.score, settings.place.device, settings.place.threads)
     asked = [

@@ -36,7 +36,7 @@ def from_model(loaded: LoadedBenchmark, named: str, settings: ScoreSettings, pla
     Raises:
         StoreError, ConfigError: the folder holds no reward model; see `open_scorer`.
     """
-    from dt2it_ray.models.outside_scorer import open_scorer
+    from dt2it_ray.models.open_scorer import open_scorer
 
     name, equals, folder = named.partition("=")
     if not equals or "/" in name:

@@ -11,9 +11,9 @@ from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Workplace
 
 def build_scoring(settings: ScoreSettings, place: Workplace) -> BatchFn:
     """A function from prompts to one score per answer, with the reward model of the input named `model`."""
-    from dt2it_ray.models.torch_scorer import TorchScorer
+    from dt2it_ray.models.open_scorer import open_scorer
 
-    scorer = TorchScorer(f"{place.folders['model']}/model", settings, device=place.device, threads=place.threads)
+    scorer = open_scorer(f"{place.folders['model']}/model", settings, device=place.device, threads=place.threads)
     return lambda batch: score_batch(batch, scorer)
 
 

@@ -13,7 +13,8 @@ from dt2it_ray.data.chat import answered
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.errors import ConfigError, StoreError
 from dt2it_ray.models.model_settings import CollateSettings, ScoreSettings
-from dt2it_ray.models.outside_scorer import OutsideScorer, open_scorer
+from dt2it_ray.models.open_scorer import open_scorer
+from dt2it_ray.models.outside_scorer import OutsideScorer
 from dt2it_ray.models.protocols import Conversation
 from dt2it_ray.models.torch_scorer import TorchScorer
 from dt2it_ray.models.weights import load_backbone
