@@ -28,13 +28,26 @@ def load_backbone(folder: str, dtype: str) -> Any:
     """
     from transformers import AutoModel
 
+    _known_config(folder)
+    return _load(AutoModel, folder, dtype)
+
+
+def load_causal_model(folder: str, dtype: str) -> Any:
+    """The same with its language head. Raises as above."""
+    from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
+
+    sees = _known_config(folder).model_type in VISION_LANGUAGE
+    return _load(AutoModelForImageTextToText if sees else AutoModelForCausalLM, folder, dtype)
+
+
+def _known_config(folder: str) -> Any:
     config = read_model_config(folder)
     if config.get_text_config() is not config and config.model_type not in VISION_LANGUAGE:
         raise StoreError(
             f"{folder} holds a {config.model_type} model; supported backbones: {', '.join(VISION_LANGUAGE)}, "
             "and models of text alone"
         )
-    return _load(AutoModel, folder, dtype)
+    return config
 
 
 def load_language_model(folder: str, dtype: str) -> Any:
