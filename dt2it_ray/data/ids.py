@@ -6,6 +6,7 @@ from typing import Any
 
 ID_LENGTH = 20
 """Hex digits of an id: 80 bits, so that ten million rows collide with a chance under one in ten billion."""
+_LENGTHS = [length.to_bytes(8, "little") for length in range(2048)]
 
 
 def content_id(*parts: str | bytes | int) -> str:
@@ -23,8 +24,8 @@ def _pieces(parts: Sequence[str | bytes | int]) -> list[bytes]:
     pieces: list[bytes] = []
     for part in parts:
         encoded = part if isinstance(part, bytes) else str(part).encode()
-        pieces.append(len(encoded).to_bytes(8, "little"))
-        pieces.append(encoded)
+        length = len(encoded)
+        pieces += (_LENGTHS[length] if length < len(_LENGTHS) else length.to_bytes(8, "little"), encoded)
     return pieces
 
 

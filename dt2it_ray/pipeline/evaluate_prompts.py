@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from dt2it_ray.data.chat import language_of
@@ -62,7 +61,7 @@ def _prompt(source: str, name: str, pair: BenchmarkPair, images: Images, texts: 
         "category": pair.category,
         "language": language_of(pair.question),
         "images": images,
-        "history": [asdict(turn) for turn in pair.history] or None,
+        "history": [turn._asdict() for turn in pair.history] or None,
         "question": pair.question,
         "reference": None,
         "scene": None,

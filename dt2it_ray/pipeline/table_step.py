@@ -14,7 +14,7 @@ from dt2it_ray.pipeline.step_files import data_folder, list_files, read_tables
 from dt2it_ray.stages.stage import ExportStage, GatherStage, LoadStage, MapStage, Outcome, Step
 from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Counts, Manifest
-from dt2it_ray.store.parts import Seal, part_name, refuse_duplicates, seal_rows
+from dt2it_ray.store.parts import Seal, part_name, refuse_duplicates, seal_rows, sort_rows
 
 
 def do_gather(step: Step, stage: GatherStage, run: Folder, inputs: Mapping[str, Manifest], reporter: Reporter) -> Made:
@@ -68,7 +68,7 @@ def _parts(
     waiting, dropped = writes.empty_table(), dropped_table()
     for outcome in outcomes:
         rows = outcome.rows.cast(writes)
-        waiting = pa.concat_tables([waiting, rows.sort_by([(key, "ascending")])])
+        waiting = pa.concat_tables([waiting, sort_rows(rows, key)])
         dropped = pa.concat_tables([dropped, outcome.dropped])
         metrics.update(outcome.metrics)
         while waiting.num_rows >= part_rows:

@@ -3,7 +3,6 @@
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
@@ -88,7 +87,7 @@ def _asked(placed: PlacedRow, settings: BenchmarkSource) -> dict[str, Any]:
     """The keys of the question; none if the row's pair cannot be read."""
     if isinstance(placed.pair, RowRefused):
         return {}
-    asked = question_text(placed.pair.question, [asdict(turn) for turn in placed.pair.history])
+    asked = question_text(placed.pair.question, [turn._asdict() for turn in placed.pair.history])
     return question_keys(asked, settings.signature)
 
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Turn:
+class Turn(NamedTuple):
     """A message before the question. `images` of the prompt's images are shown in it, before its text."""
 
     role: str
@@ -17,8 +16,7 @@ class Turn:
     images: int = 0
 
 
-@dataclass(frozen=True)
-class Preference:
+class Preference(NamedTuple):
     """Two answers to one prompt, the better one first. Texts are not blank, and the marks with which a format shows
     images in texts are taken out."""
 

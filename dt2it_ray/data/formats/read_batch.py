@@ -4,7 +4,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -23,8 +23,7 @@ class ReadBatch:
     dropped: pa.Table
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One raw row: its file, its number in it (counted from 1), and its fields or whatever stands in their place."""
 
     file: str

@@ -2,9 +2,8 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from dt2it_ray.data.formats.fields import RowRefused, checked_text
 from dt2it_ray.data.formats.media_marks import MARK
@@ -15,8 +14,7 @@ from dt2it_ray.data.formats.preferences.values import Image, refuse
 from dt2it_ray.data.schema import DropReason
 
 
-@dataclass(frozen=True)
-class Told:
+class Told(NamedTuple):
     """What a row tells beside the prompt and the answers; see `Preference`."""
 
     item: str | None = None
@@ -25,18 +23,19 @@ class Told:
     source: str | None = None
 
 
-@dataclass(frozen=True)
-class Asked:
+NOTHING_TOLD = Told()
+
+
+class Asked(NamedTuple):
     """A prompt, with what its row tells about it."""
 
     question: str
     images: Sequence[Mapping[str, Any]] = ()
     history: Sequence[Turn] = ()
-    told: Told = Told()
+    told: Told = NOTHING_TOLD
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """An answer with the field that it stands in, its score (higher is better), and who wrote it."""
 
     text: Any
@@ -45,7 +44,7 @@ class Answer:
     origin: str | None = None
 
 
-def asked_about(question: Any, images: Sequence[Image], field: str = "question", told: Told = Told()) -> Asked:
+def asked_about(question: Any, images: Sequence[Image], field: str = "question", told: Told = NOTHING_TOLD) -> Asked:
     """The prompt of one question about images. It may show them as marks: then all of them."""
     text, marks = take_marks(checked_text(question, field), field)
     if marks not in (0, len(images)):
@@ -53,7 +52,7 @@ def asked_about(question: Any, images: Sequence[Image], field: str = "question",
     return Asked(checked_text(text, field), images, told=told)
 
 
-def asked_in(chat: Chat, images: Sequence[Image], field: str, told: Told = Told()) -> Asked:
+def asked_in(chat: Chat, images: Sequence[Image], field: str, told: Told = NOTHING_TOLD) -> Asked:
     """The prompt of a chat that ends with a user's question; its turns show exactly the images that there are."""
     shown = sum(turn.images for turn in chat.turns)
     if chat.images and images and list(images) != chat.images:

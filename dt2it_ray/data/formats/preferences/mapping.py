@@ -1,7 +1,6 @@
 """How rows of any layout become preferences by a `ColumnMapping`, without code."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -74,7 +73,7 @@ def _whole_chats(find: Find, mapping: ColumnMapping) -> Preference:
     asked = asked_in(before, images, fields[0], Told(*(_told(find, column) for column in _beside(mapping))))
     origins = (mapping.chosen_origin, mapping.rejected_origin)
     chosen, rejected = (
-        replace(answer, origin=_told(find, column)) for answer, column in zip(answers, origins, strict=True)
+        answer._replace(origin=_told(find, column)) for answer, column in zip(answers, origins, strict=True)
     )
     return preference(asked, chosen, rejected, _number(find, mapping.strength))
 

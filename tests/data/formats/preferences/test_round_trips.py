@@ -1,7 +1,6 @@
 """Whatever a writer writes is read back unchanged: texts, turns and images always, and all else it has a place for."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -57,8 +56,8 @@ def preferences(draw: st.DrawFn) -> Preference:
 def kept(form: str, preference: Preference) -> Preference:
     """What of a preference the format has a place for. RLAIF-V names one model for both answers."""
     if form == "rlaif_v" and preference.chosen_origin == preference.rejected_origin:
-        return replace(preference, strength=None, reference=None)
-    return replace(preference, **dict.fromkeys(BESIDE - KEEPS[form]))
+        return preference._replace(strength=None, reference=None)
+    return preference._replace(**dict.fromkeys(BESIDE - KEEPS[form]))
 
 
 def through_json(row: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +83,7 @@ def test_what_is_written_is_read_back_unchanged(form: str, preference: Preferenc
 def test_a_plain_preference_is_never_refused(form: str, preference: Preference) -> None:
     known = PREFERENCE_FORMATS[form]
     names = ["a.png"] if form not in ("skywork", "tulu", "hh_rlhf") else []
-    plain = replace(preference, question="Q", chosen="a", rejected="b", history=(), images=named(*names))
+    plain = preference._replace(question="Q", chosen="a", rejected="b", history=(), images=named(*names))
     assert known.release is not None
     row = known.release(plain, names)
     assert row is not None
