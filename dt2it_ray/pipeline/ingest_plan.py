@@ -15,6 +15,7 @@ from dt2it_ray.stages.ingest_repeats import (
     REFUSE_REPEATS,
     BenchmarkSource,
     RepeatSettings,
+    format_of,
 )
 from dt2it_ray.stages.ingest_settings import IngestSettings
 from dt2it_ray.stages.ingested import KEEP_ROWS
@@ -65,7 +66,7 @@ def plan_ingest(add: AddStep, files: OutsideFiles, settings: IngestSettings, wor
         rows = add(f"{under}images", OPEN_INGESTED, opening, {"rows": rows})
     compared = {"rows": rows}
     for name, folder in sorted(settings.decontaminate.benchmarks.items()):
-        benchmark_format(name)
+        benchmark_format(format_of(name))
         files_of = BenchmarkSource(folder=folder, name=name, sha256=_content(folder), signature=signature)
         compared[f"{BENCHMARKS}/{name}"] = add(f"{under}{BENCHMARKS}/{name}", LOAD_BENCHMARK_KEYS, files_of, {})
     without = settings.decontaminate.model_copy(update={"benchmarks": {}})

@@ -35,6 +35,7 @@ class BenchmarkSource(Settings):
 
     folder: str = Field(exclude=True)
     name: str
+    """See `format_of`."""
     sha256: str
     signature: SignatureSettings | None
 
@@ -46,13 +47,18 @@ class RepeatSettings(Settings):
     decontaminate: DecontaminationSettings = DecontaminationSettings()
 
 
+def format_of(benchmark: str) -> str:
+    """The format of a benchmark's files; a name that tells it from others of that format stands behind."""
+    return benchmark.partition("@")[0]
+
+
 def load_benchmark_keys(folders: Mapping[str, Folder], settings: BenchmarkSource) -> Iterator[Outcome]:
     """The keys of a benchmark's rows. Of one that an evaluation cannot use, its images have some, if it has any.
 
     Raises:
         InputError: its files are not there or cannot be read.
     """
-    form, folder = benchmark_format(settings.name), Folder(settings.folder)
+    form, folder = benchmark_format(format_of(settings.name)), Folder(settings.folder)
     open_images = form.images(folder)
     read = read_rows(form, folder, row_files(form, folder), images=True)
     counts: Counter[str] = Counter()

@@ -84,7 +84,8 @@ class DecontaminationSettings(Settings):
     """Which rows stand in a benchmark. They are dropped, counted by benchmark."""
 
     benchmarks: dict[str, str] = Field(default_factory=dict)
-    """Folders by benchmark, e.g. `{vl_rewardbench: /data/VL-RewardBench}`. Empty: nothing is compared."""
+    """Folders by benchmark, e.g. `{vl_rewardbench: /data/VL-RewardBench}`. Where two are of one format, each has a name
+    of its own behind it: `{flat@mine: /data/mine, flat@theirs: /data/theirs}`. Empty: nothing is compared."""
     match: Match = "image"
     """What a row has to share with a benchmark: an `image` (rows without images: the question), the `question`, one of
     them (`either`), or `both`. Questions such as "Describe the image." stand everywhere, images do not."""

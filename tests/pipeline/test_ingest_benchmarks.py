@@ -55,6 +55,17 @@ def test_what_counts_as_contained_is_set(tmp_path: Path, fields: dict[str, Any],
     assert all(row["reason"] == "in_benchmark" for row in refused(tmp_path))
 
 
+def test_two_test_sets_of_one_format_are_told_apart_by_names_of_their_own(tmp_path: Path) -> None:
+    mine = benchmark(tmp_path, ASKED)
+    (tmp_path / "theirs").mkdir()
+    write_lines(tmp_path / "theirs" / "rows.jsonl", [flat("Where is it?", image_path="o.png")])
+    (tmp_path / "theirs" / "o.png").write_bytes(picture(2))
+    benchmarks = {"flat@mine": mine, "flat@theirs": str(tmp_path / "theirs")}
+    (tmp_path / "new.png").write_bytes(picture(3))
+    summary = ingest(tmp_path, [*ROWS, flat("New?", image_path="new.png")], decontaminate={"benchmarks": benchmarks})
+    assert summary["in_benchmarks"] == {"flat@mine": 2, "flat@theirs": 2}
+
+
 def test_a_released_benchmark_is_read_in_its_own_layout(tmp_path: Path) -> None:
     benchmark(tmp_path, ASKED)
     row = benchmark_row("hallucination-1", images=(picture(1),))

@@ -110,6 +110,17 @@ class ColumnMapping(Settings):
             raise ValueError("history stands before a question; chats hold their own earlier turns")
         return self
 
+    @model_validator(mode="after")
+    def _heeded(self) -> "ColumnMapping":
+        """Columns that nobody would read are refused, for whoever names one counts on it."""
+        ranked = "scored" if self.scored else "a signed score" if self.label and not self.label.first_is else None
+        if self.strength and ranked:
+            raise ValueError(f"strength: that of {ranked} is the difference or size of the scores; leave it out")
+        if (self.chosen_origin or self.rejected_origin) and self.chosen is None:
+            instead = "label.first_origin and label.second_origin" if self.label else "scored.origins"
+            raise ValueError(f"chosen_origin and rejected_origin go with chosen and rejected; name {instead}")
+        return self
+
 
 def value_key(value: object) -> str:
     """How labels are compared: numbers by value, all else as text without case."""

@@ -158,6 +158,10 @@ def test_an_unknown_label_and_uneven_lists_are_refused() -> None:
     assert "field scores: not as many as answers: 2 answers, 1 scores" in refusal(by(question="q", scored=scored), row)
 
 
+SCORED = {"answers": "x", "scores": "y"}
+SIGNED = {"first": "a", "second": "b", "column": "c"}
+
+
 @pytest.mark.parametrize(
     ("columns", "told"),
     [
@@ -176,6 +180,10 @@ def test_an_unknown_label_and_uneven_lists_are_refused() -> None:
             },
             "a label stands in two",
         ),
+        ({"question": "q", "scored": SCORED, "strength": "s"}, "strength: that of scored"),
+        ({"question": "q", "label": SIGNED, "strength": "s"}, "strength: that of a signed score"),
+        ({"question": "q", "label": SIGNED, "chosen_origin": "o"}, "name label.first_origin and label.second_origin"),
+        ({"question": "q", "scored": SCORED, "rejected_origin": "o"}, "name scored.origins"),
     ],
 )
 def test_a_mapping_that_makes_no_sense_is_refused_at_once(columns: dict[str, Any], told: str) -> None:
