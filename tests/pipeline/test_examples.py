@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 import tarfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,15 @@ def test_easy_vqa_rows_are_drawn_by_hash_so_that_more_rows_hold_the_fewer(tmp_pa
     package = write_package(tmp_path)
     few, many = (list(rows_of(package, Split("pool", "train", 0, 1, rows))) for rows in (20, 60))
     assert few == many[:20]
-    assert {row["category"] for row in many} == {"colour", "yes or no"}
+
+
+def test_easy_vqa_kinds_of_questions_are_as_many_however_rare_they_are(tmp_path: Path) -> None:
+    package = write_package(tmp_path)
+    asked = json.loads((package / "train" / "questions.json").read_text("utf-8"))
+    asked += [["is a teal shape present?", "no", image] for image in range(60)] + [["what shape?", "circle", 0]]
+    (package / "train" / "questions.json").write_text(json.dumps(asked), encoding="utf-8")
+    rows = list(rows_of(package, Split("pool", "train", 0, 1, 61)))
+    assert Counter(row["category"] for row in rows) == {"yes or no": 30, "shape": 1, "colour": 30}
 
 
 def test_the_package_itself_has_these_kinds_of_answers(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ Its 5,000 images of 64 x 64 pixels show one shape each; a question has one of 13
 """
 
 import importlib.util
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ KINDS = (
 )
 """Answers that could be mistaken for each other."""
 CATEGORIES = ("yes or no", "shape", "colour")
+
+Entry = tuple[str, str, str, int]
+"""Name, question, answer and number of the image."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +58,13 @@ def find_package() -> Path:
 
 
 def rows_of(package: Path, split: Split, seed: int = 0) -> Iterator[dict[str, Any]]:
-    """The split's rows `id, image, question, answer, wrong, category`, drawn by hash; `image` is relative to the
-    package's files. The wrong answer is another of the same kind."""
+    """The split's rows `id, image, question, answer, wrong, category`, drawn by hash, kinds in equal parts if they can be;
+    `image` is relative to the package's files. The wrong answer is another of the same kind."""
     told = json.loads((package / split.folder / "questions.json").read_text(encoding="utf-8"))
     numbered = [(f"{split.folder}-{number}", *entry) for number, entry in enumerate(told)]
     inside = [entry for entry in numbered if split.first <= unit_interval("easy-vqa image", entry[3]) < split.last]
     drawn = sorted(inside, key=lambda entry: (unit_interval("easy-vqa row", seed, entry[0]), entry[0]))
-    for name, question, answer, image in drawn[: split.rows]:
-        kind = next(place for place, kind in enumerate(KINDS) if answer in kind)
+    for kind, (name, question, answer, image) in itertools.islice(_in_turn(drawn), split.rows):
         others = [other for other in KINDS[kind] if other != answer]
         yield {
             "id": name,
@@ -71,6 +74,14 @@ def rows_of(package: Path, split: Split, seed: int = 0) -> Iterator[dict[str, An
             "wrong": others[int(unit_interval("easy-vqa wrong", seed, name) * len(others))],
             "category": CATEGORIES[kind],
         }
+
+
+def _in_turn(entries: Sequence[Entry]) -> list[tuple[int, Entry]]:
+    """The entries with the place of their kind, one of each kind after the other: three in four ask for yes or no."""
+    counts = [itertools.count() for _ in KINDS]
+    kinds = [next(place for place, kind in enumerate(KINDS) if entry[2] in kind) for entry in entries]
+    turns = [(next(counts[kind]), kind) for kind in kinds]
+    return [(turns[at][1], entries[at]) for at in sorted(range(len(entries)), key=turns.__getitem__)]
 
 
 def write_easy_vqa(output: Path, splits: Sequence[Split] = SPLITS, seed: int = 0) -> dict[str, int]:
