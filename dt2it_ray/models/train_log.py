@@ -12,6 +12,11 @@ TRAINING_LOG = "train.jsonl"
 SUMMARY = "summary.json"
 BOARD = "tensorboard"
 """Folder of the event files."""
+EVALUATED = "eval_"
+"""How the figures of held-out pairs begin, in lines of steps after which they were measured."""
+SUMMED_UP = ("loss", "accuracy", "margin", "token_accuracy")
+"""Which figures of steps the summary has, where a training has them: only reward models have margins, only language
+models tell tokens."""
 LAST_STEPS = 0.1
 """Share of the steps, the last ones, over which the summary averages."""
 
@@ -52,8 +57,9 @@ def read_training_log(folder: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
-def write_summary(folder: str) -> None:
-    """Write `SUMMARY`: steps, refused pairs, speed, and the mean loss, accuracy and margin of the last steps."""
+def write_summary(folder: str, model_step: int = -1) -> None:
+    """Write `SUMMARY`: steps, refused pairs, speed, the mean loss, accuracy and margin of the last steps, and the
+    figures of held-out pairs after `model_step`, the step whose model is the finished one."""
     steps = read_training_log(folder)
     last = steps[-max(1, round(len(steps) * LAST_STEPS)) :]
     used = sum(step["pairs"] for step in steps)
@@ -62,8 +68,11 @@ def write_summary(folder: str) -> None:
         "steps": len(steps),
         "pairs_refused": len(read_refused_pairs(folder)),
         "pairs_per_s": round(used / max(seconds, 1e-9), 1),
-        **{name: sum(step[name] for step in last) / len(last) for name in ("loss", "accuracy", "margin")},
+        **{name: sum(step[name] for step in last) / len(last) for name in SUMMED_UP if name in last[0]},
     }
+    evaluated = {name: figure for name, figure in steps[model_step].items() if name.startswith(EVALUATED)}
+    if evaluated:
+        figures |= {"model_step": model_step, **evaluated}
     Folder(folder).write(SUMMARY, json.dumps(figures, indent=2).encode())
 
 

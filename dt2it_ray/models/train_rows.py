@@ -44,7 +44,8 @@ class TrainingRows:
         self._chosen_row = _places(pairs["chosen_id"], answers["answer_id"], "answer")
         self._rejected_row = _places(pairs["rejected_id"], answers["answer_id"], "answer")
         weighted = "weight" in pairs.column_names
-        self.weights = pairs["weight"].to_numpy() if weighted else np.ones(pairs.num_rows)
+        # Tables of pairs to learn from and to evaluate on need not both have weights.
+        self.weights = pairs["weight"].fill_null(1.0).to_numpy() if weighted else np.ones(pairs.num_rows)
         """How much each pair counts in the loss."""
         measured = "strength" in pairs.column_names
         strengths = pairs["strength"] if measured else pa.chunked_array([pa.nulls(pairs.num_rows)])
@@ -66,6 +67,18 @@ class TrainingRows:
     def pair_ids(self, indices: Sequence[int] | np.ndarray) -> list[str]:
         """The ids of some pairs."""
         return self._pairs["pair_id"].take(pa.array(indices)).to_pylist()
+
+    def all_pair_ids(self) -> pa.Array:
+        """The ids of all pairs."""
+        return self._pairs["pair_id"].combine_chunks()
+
+    def prompt_ids(self) -> pa.Array:
+        """The prompt of each pair."""
+        return self._pairs["prompt_id"].combine_chunks()
+
+    def subset(self, kept: np.ndarray) -> "TrainingRows":
+        """The pairs for which `kept` is true, in the same order, beside the same prompts and answers."""
+        return TrainingRows(self._pairs.filter(pa.array(kept)), self._prompts, self._answers)
 
     def images(self) -> Iterator[bytes]:
         """Every image of every prompt, in the order of the table; an image of two prompts comes twice."""
@@ -100,13 +113,19 @@ def open_training_rows(pairs_paths: Sequence[str], rows_paths: Sequence[Sequence
     Raises:
         InputError: see `TrainingRows`. StoreError: a file is missing or damaged.
     """
-    pairs = pa.concat_tables([_open(path) for path in pairs_paths]).sort_by([("pair_id", "ascending")])
+    tables = [_open(path) for path in pairs_paths]
+    pairs = pa.concat_tables(tables, promote_options="default").sort_by([("pair_id", "ascending")])
     wanted = pc.unique(pairs["prompt_id"])
     prompts, answers = [], []
     for files in rows_paths:
         prompts.append(_read(files[0], PROMPT_COLUMNS, wanted))
         answers.append(_flatten(_read(files[-1], ("prompt_id", "answers"), wanted)))
     return TrainingRows(pairs, _distinct(prompts, "prompt_id"), _distinct(answers, "answer_id"))
+
+
+def read_pair_ids(paths: Sequence[str]) -> pa.Array:
+    """The ids of the pairs in some part files."""
+    return pa.concat_tables([_open(path, ["pair_id"]) for path in paths])["pair_id"].combine_chunks()
 
 
 def _open(path: str, columns: Sequence[str] | None = None) -> pa.Table:

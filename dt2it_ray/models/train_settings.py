@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from dt2it_ray.models.evaluation_settings import EvaluationSettings
 from dt2it_ray.models.loss_settings import LossSettings
 from dt2it_ray.models.model_settings import CollateSettings
 from dt2it_ray.models.reward_settings import ModelSettings
@@ -49,6 +50,8 @@ class TrainSettings(Settings):
     """What the reward model is made of, and which of its weights learn."""
     loss: LossSettings = LossSettings()
     """What is minimised."""
+    evaluation: EvaluationSettings = EvaluationSettings()
+    """On which held-out pairs it is measured while it runs."""
     seed: int = 0
     """Draws the new head and the order of the pairs."""
     collate: TrainCollateSettings = TrainCollateSettings()

@@ -16,6 +16,7 @@ from dt2it_ray.errors import InputError, StageFailed, StoreError
 from dt2it_ray.models import train_loop, vision_looks
 from dt2it_ray.models.collate import open_encoder
 from dt2it_ray.models.reward_files import new_reward_model
+from dt2it_ray.models.train_checkpoint import WORKERS_FILE
 from dt2it_ray.models.train_log import SUMMARY, read_refused_pairs, read_training_log
 from dt2it_ray.models.train_loop import TrainJob, train
 from dt2it_ray.models.train_rows import open_training_rows
@@ -84,7 +85,7 @@ def test_a_training_does_not_go_on_with_another_number_of_workers(job: TrainJob,
     again = dataclasses.replace(job, output=str(tmp_path), checkpoint_every_steps=1)
     with pytest.raises(Interrupted):
         train(again, LocalSession(tmp_path / "state", checkpoints_to_live=1))
-    (tmp_path / "state" / train_loop.WORKERS_FILE).write_text("2")
+    (tmp_path / "state" / WORKERS_FILE).write_text("2")
     with pytest.raises(StageFailed, match=r"begun with 2 workers .* training\.workers=2"):
         train(again, LocalSession(tmp_path / "state"))
 

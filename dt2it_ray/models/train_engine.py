@@ -1,0 +1,81 @@
+"""How a reward model gets its optimizer: DeepSpeed ZeRO as settings and placement say."""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from dt2it_ray.models.reward_model import RewardModel
+from dt2it_ray.models.schedule import Schedule
+from dt2it_ray.models.shortcut import ShortcutAware
+from dt2it_ray.models.train_job import TrainJob
+
+PEAK = "peak_lr"
+"""Where a group of the optimizer's parameters has its peak learning rate."""
+
+
+def deepspeed_config(job: TrainJob, schedule: Schedule, parameters: int) -> dict[str, Any]:
+    """DeepSpeed's configuration. Sizes of buckets follow the model, so that a small one does not reserve gigabytes."""
+    settings = job.settings
+    bucket = min(parameters + 1024, 500_000_000)
+    return {
+        "train_micro_batch_size_per_gpu": job.micro_batch_pairs,
+        "gradient_accumulation_steps": schedule.micro_batches,
+        "train_batch_size": job.micro_batch_pairs * schedule.micro_batches * schedule.world_size,
+        "gradient_clipping": settings.max_grad_norm,
+        "bf16": {"enabled": settings.precision == "bfloat16"},
+        "zero_optimization": {
+            "stage": settings.zero_stage,
+            "reduce_bucket_size": bucket,
+            "allgather_bucket_size": bucket,
+            "overlap_comm": job.device != "cpu",
+        },
+        "zero_allow_untested_optimizer": True,
+        "optimizer": {
+            "type": "AdamW",
+            # DeepSpeed's own are compiled at the first start.
+            "params": {"lr": settings.learning_rate, "betas": [0.9, settings.beta2], "torch_adam": True},
+        },
+        "steps_per_print": 1_000_000_000,
+    }
+
+
+def start_deepspeed(model: RewardModel, job: TrainJob, schedule: Schedule) -> Any:
+    """DeepSpeed's engine around the model, beside its proxy if the loss has one."""
+    import deepspeed
+    import deepspeed.ops
+
+    if job.device == "cpu":
+        # Else DeepSpeed compiles an all-reduce of its own at the first start, where it finds a compiler.
+        deepspeed.ops.__compatible_ops__ = {}
+    settings = job.settings
+    model.train()
+    if job.gradient_checkpointing:
+        model.backbone.gradient_checkpointing_enable()
+    learner, head = model, list(model.readers.parameters())
+    if settings.loss.shortcut.enabled:
+        learner = ShortcutAware(model, settings.loss.shortcut, settings.seed).to(job.device)
+        head += learner.proxy.parameters()
+    trained = [parameter for parameter in model.backbone.parameters() if parameter.requires_grad]
+    decay, rate = settings.weight_decay, settings.learning_rate
+    groups = [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": decay, PEAK: rate},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0, PEAK: rate},
+        {"params": head, "weight_decay": decay, PEAK: settings.head_learning_rate or rate},
+    ]
+    # DeepSpeed takes groups, though its annotation says a module; none may be empty.
+    filled: Any = [group for group in groups if group["params"]]
+    engine, *_ = deepspeed.initialize(
+        model=learner,
+        model_parameters=filled,
+        config=deepspeed_config(job, schedule, sum(parameter.numel() for parameter in [*trained, *head])),
+        dist_init_required=False,
+    )
+    return engine
+
+
+def whole_weights(model: RewardModel, zero_stage: int) -> AbstractContextManager[None]:
+    """While this lasts, every worker holds all weights (ZeRO-3 splits them over the workers)."""
+    if zero_stage < 3:
+        return nullcontext()
+    import deepspeed
+
+    return deepspeed.zero.GatheredParameters(list(model.parameters()))

@@ -1,0 +1,55 @@
+"""What a training worker is told: the job, as plain values, and whoever runs it."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from dt2it_ray.models.train_settings import TrainSettings
+
+CHECKPOINTS = "checkpoints"
+"""Folder inside the output folder for what is needed to go on; removed when the model is there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainJob:
+    """One training: what to learn from what, and where to put it. Plain values, so that it travels to workers."""
+
+    settings: TrainSettings
+    name: str
+    """Name of the reward model, e.g. `iter-01/voter-0`."""
+    base: str
+    """Folder of the checkpoint to start from."""
+    pairs_paths: tuple[str, ...]
+    """Parquet part files of the pairs, in order."""
+    rows_paths: tuple[tuple[str, ...], ...]
+    """See `open_training_rows`."""
+    held_out_paths: tuple[str, ...] = ()
+    """Part files of pairs to evaluate on, whose rows are among those of `rows_paths`; see `EvaluationSettings`."""
+    output: str
+    """Folder for the model, the training log and the pairs that could not be used."""
+    micro_batch_pairs: int = 16
+    """Most pairs of one forward pass."""
+    threads: int = 1
+    """CPU threads of a worker."""
+    checkpoint_every_steps: int = 50
+    device: str = "cpu"
+    gradient_checkpointing: bool = False
+    """Compute activations twice to save memory. Changes no weight."""
+    tensorboard: bool = False
+    """Write the log for TensorBoard too."""
+
+
+class Session(Protocol):
+    """What a worker asks of whoever runs it."""
+
+    rank: int
+    world_size: int
+
+    def checkpoint(self) -> AbstractContextManager[str | None]:
+        """A local folder with this worker's newest checkpoint while the block lasts, or None at the start."""
+        ...
+
+    def report(self, metrics: Mapping[str, Any], folder: str) -> None:
+        """Store this worker's part of a checkpoint from a local folder. All workers call it and wait for each other."""
+        ...

@@ -1,0 +1,123 @@
+"""What a forward pass of a reward model in training gives: the losses of some groups of pairs and what is counted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, Protocol
+
+import numpy as np
+import torch
+import torch.distributed
+
+from dt2it_ray.data.dropped import Dropped
+from dt2it_ray.errors import StageFailed
+from dt2it_ray.models.collate import Encoded, Encoder
+from dt2it_ray.models.loss import losses
+from dt2it_ray.models.prefix import prefix_batch, row_length
+from dt2it_ray.models.train_figures import by_group, figures
+from dt2it_ray.models.train_groups import TrainingGroups
+from dt2it_ray.models.train_settings import TrainSettings
+
+
+@dataclass
+class Pass:
+    """Of the groups of one forward pass that could be encoded."""
+
+    loss: torch.Tensor
+    """The sum over groups of weight times loss."""
+    sums: dict[str, float]
+    """See `figures`; `loss` and its terms are weighted."""
+    suspects: list[str]
+    """Pairs whose reward or loss is not a finite number."""
+    refused: list[tuple[str, Dropped]]
+    """Pairs that could not be encoded; they count as a loss of 0."""
+
+
+class Forward(Protocol):
+    """What goes forward over groups of pairs by number, on one worker."""
+
+    engine: Any
+    groups: TrainingGroups
+
+    def run(self, indices: np.ndarray) -> Pass:
+        """The losses of some groups."""
+        ...
+
+
+@dataclass
+class _Micro:
+    groups: list[list[Encoded]] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
+    strengths: list[float] = field(default_factory=list)
+    names: list[list[str]] = field(default_factory=list)
+    refused: list[tuple[str, Dropped]] = field(default_factory=list)
+
+    def add(self, group: list[Encoded], weight: float, strength: float) -> None:
+        self.groups.append(group)
+        self.weights.append(weight)
+        self.strengths.append(strength)
+
+
+class Passes:
+    """Goes forward over groups of pairs by number, on one worker."""
+
+    def __init__(self, engine: Any, encoder: Encoder, groups: TrainingGroups, settings: TrainSettings) -> None:
+        self.engine, self.groups = engine, groups
+        self._encoder, self._settings = encoder, settings
+        self._focused = settings.loss.shortcut.normalise == "last_mean_1"
+
+    def run(self, indices: np.ndarray) -> Pass:
+        """The losses of some groups; none are taken for a group of padding, whose weight is 0."""
+        micro = self._encode(indices)
+        if not micro.groups:
+            # DeepSpeed's collective calls must be the same on all workers, so a worker without pairs goes along.
+            micro.add(_blank(self._encoder), 0.0, np.nan)
+        batch = prefix_batch(micro.groups, self._encoder).to(self.engine.device)
+        sizes = [len(group) for group in micro.groups]
+        rewards, *proxy = (by_group(each, sizes) for each in self.engine(batch).view(-1, sum(sizes)))
+        strengths, weights = (torch.tensor(each, device=rewards.device) for each in (micro.strengths, micro.weights))
+        costs = losses(rewards, strengths, self._settings.loss, *proxy, usual_focus=self._usual_focus())
+        loss = (costs.total * weights).sum()
+        terms = {f"loss_{name}": float((term * weights).sum()) for name, term in costs.terms.items()}
+        tokens = sum(row_length(group) for group in micro.groups[: len(micro.names)])
+        suspects: list[str] = []
+        counted = figures(rewards, proxy, costs, micro.names, suspects)
+        return Pass(loss, {"loss": loss.item(), **terms, **counted, "tokens": tokens}, suspects, micro.refused)
+
+    def _usual_focus(self) -> torch.Tensor | float:
+        return self.engine.module.focus.float() if self._focused else 1.0
+
+    def _encode(self, indices: np.ndarray) -> _Micro:
+        micro = _Micro()
+        for index in indices.tolist():
+            pairs = self.groups.pairs(index)
+            chosen, names = self._encoder.encode(pairs[0].chosen), []
+            group: list[Encoded] = []
+            for pair in pairs:
+                rejected = self._encoder.encode(pair.rejected)
+                if isinstance(chosen, Dropped) or isinstance(rejected, Dropped):
+                    refusal = chosen if isinstance(chosen, Dropped) else rejected
+                    micro.refused.append((pair.pair_id, refusal))  # type: ignore[arg-type]
+                    continue
+                group += [rejected] if group else [chosen, rejected]
+                names.append(pair.pair_id)
+            if group:
+                micro.add(group, float(self.groups.weights[index]), pairs[0].strength)
+                micro.names.append(names)
+        return micro
+
+
+def fail_of_pairs(what: str, suspects: Sequence[str]) -> NoReturn:
+    """Raise StageFailed with the suspects of all workers, which all call this."""
+    everyone: list[Any] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(everyone, list(suspects))
+    names = sorted({name for part in everyone for name in part})
+    shown = f"{', '.join(names[:8])}{' ...' if len(names) > 8 else ''}"
+    raise StageFailed(
+        f"{what}. Pairs: {shown}. Look at these pairs (dt2it explain PAIR_ID); if they are sound, lower learning_rate "
+        "or max_grad_norm."
+    )
+
+
+def _blank(encoder: Encoder) -> list[Encoded]:
+    ids = np.full(2, encoder.pad_id, dtype=np.int64)
+    return [Encoded("", ids, ()), Encoded("", ids, ())]
