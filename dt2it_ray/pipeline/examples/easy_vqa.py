@@ -58,8 +58,8 @@ def find_package() -> Path:
 
 
 def rows_of(package: Path, split: Split, seed: int = 0) -> Iterator[dict[str, Any]]:
-    """The split's rows `id, image, question, answer, wrong, category`, drawn by hash, kinds in equal parts if they can be;
-    `image` is relative to the package's files. The wrong answer is another of the same kind."""
+    """The split's rows `id, image, question, answer, wrong, category`, drawn by hash, of each kind as many if there
+    are; `image` is relative to the package's files. The wrong answer is another of the same kind."""
     told = json.loads((package / split.folder / "questions.json").read_text(encoding="utf-8"))
     numbered = [(f"{split.folder}-{number}", *entry) for number, entry in enumerate(told)]
     inside = [entry for entry in numbered if split.first <= unit_interval("easy-vqa image", entry[3]) < split.last]
