@@ -14,7 +14,7 @@ from dt2it_ray.pipeline.construct_run import OUTPUT_STEP
 from dt2it_ray.pipeline.ingest_plan import LAST
 from dt2it_ray.pipeline.preference_files import check_output, dropped_name, rows_of, write_json, write_preferences
 from dt2it_ray.pipeline.trained_pairs import trained_preferences
-from dt2it_ray.store.files import Folder
+from dt2it_ray.store.files import Folder, place_of
 from dt2it_ray.store.manifest import Manifest, read_manifest
 
 STEPS = (LAST, OUTPUT_STEP)
@@ -43,8 +43,8 @@ def export_preferences(source: str, output: str, to: str, pairs: str = "") -> st
         raise ConfigError(f"to={to}: this format is {kind}; choose one of {', '.join(WRITTEN)}")
     name, tables = _tables(Folder(source), pairs)
     written = write_preferences(tables, output, to)
-    path = PurePosixPath(output)
-    beside = Folder(str(path.parent))
+    beside, last = place_of(output)
+    path = PurePosixPath(last)
     told = f"{written.rows:,} rows{name} in {output}"
     if written.refused:
         write_json(iter(written.refused), beside, dropped_name(path.name), as_list=False)

@@ -18,7 +18,7 @@ from dt2it_ray.data.formats.training_rows import ImageNames
 from dt2it_ray.data.preferences import PREFERENCES
 from dt2it_ray.data.schema import DropReason
 from dt2it_ray.errors import ConfigError
-from dt2it_ray.store.files import Folder
+from dt2it_ray.store.files import Folder, place_of
 from dt2it_ray.store.manifest import Manifest
 from dt2it_ray.store.parts import DROPPED
 
@@ -56,14 +56,14 @@ def write_preferences(tables: Iterator[pa.Table], output: str, to: str) -> Writt
     Raises:
         StoreError: the output cannot be written.
     """
-    path = PurePosixPath(output)
-    folder = Folder(str(path.parent))
+    folder, name = place_of(output)
+    path = PurePosixPath(name)
     if path.suffix == ".parquet":
-        return Written(_write_parquet(tables, folder, path.name))
+        return Written(_write_parquet(tables, folder, name))
     names, written = ImageNames(folder, f"{path.stem}_images"), Written()
     preferences = (row for table in tables for row in table.to_pylist())
     rows = _rows_held(preferences, names, to, written)
-    written.rows = write_json(rows, folder, path.name, as_list=path.suffix == ".json")
+    written.rows = write_json(rows, folder, name, as_list=path.suffix == ".json")
     return written
 
 
@@ -89,15 +89,15 @@ def write_dropped(
 ) -> int:
     """Write every row that a step of the run refused, and `more`, one line of JSON each, with its step; returns how
     many."""
-    path = PurePosixPath(output)
+    folder, name = place_of(output)
     refused = (
-        {"step": name, **row}
-        for name, manifest in manifests.items()
+        {"step": step, **row}
+        for step, manifest in manifests.items()
         for file in manifest.dropped
         for row in manifest.data(run).read_table(file.name).to_pylist()
     )
     rows = itertools.chain(refused, more)
-    return write_json(rows, Folder(str(path.parent)), dropped_name(path.name), as_list=False)
+    return write_json(rows, folder, dropped_name(name), as_list=False)
 
 
 def dropped_name(output: str) -> str:

@@ -210,6 +210,16 @@ class Folder:
         return f"{self._root.rstrip('/')}/{name}" if name else self._root
 
 
+def place_of(address: str) -> tuple[Folder, str]:
+    """The folder of a file at a local path or an object storage URI, and the file's name in it.
+
+    Raises:
+        ConfigError: as `Folder` does.
+    """
+    parent, slash, name = address.rpartition("/")
+    return Folder(parent or slash or "."), name
+
+
 class _Replacing:
     """Writes to a temporary name and moves it into place; leaves nothing behind after an error."""
 

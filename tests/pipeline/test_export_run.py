@@ -51,6 +51,13 @@ def test_embedded_images_are_written_once_by_content(tmp_path: Path) -> None:
     assert (tmp_path / "sent" / rows[0]["image_path"]).read_bytes() == picture(0)
 
 
+def test_an_export_may_go_to_a_uri(tmp_path: Path) -> None:
+    output = (tmp_path / "sent" / "set.jsonl").as_uri()
+    assert export_preferences(ingested(tmp_path), output, "trl").endswith(f"rows in {output}")
+    assert len((tmp_path / "sent" / "set.jsonl").read_text().splitlines()) == len(ROWS)
+    assert len(list((tmp_path / "sent" / "set_images").iterdir())) == 2
+
+
 def test_images_that_were_only_named_keep_their_names(tmp_path: Path) -> None:
     source = ingested(tmp_path, images="reference")
     export_preferences(source, str(tmp_path / "sent" / "set.jsonl"), "flat")
