@@ -2,10 +2,11 @@
 
     python jobs/study.py style --config jobs/configs/style.yaml [key=value...]
     python jobs/study.py ablation [key=value...]
+    python jobs/study.py losses --config jobs/configs/losses.yaml [key=value...]
 
 `style`: labels as they came against constructed pairs, by a probe of style and by reward models. `ablation`: how right
-labels are after each part of the construction. The same command resumes. Exit codes: 0 done, 1 a step failed, 2 bad
-usage or config.
+labels are after each part of the construction. `losses`: what each loss gains over plain Bradley-Terry. The same
+command resumes. Exit codes: 0 done, 1 a step failed, 2 bad usage or config.
 """
 
 import argparse
@@ -14,12 +15,15 @@ from typing import Any
 
 from dt2it_ray.errors import Dt2itError
 from dt2it_ray.pipeline.study_ablation import AblationSettings, ablation_table, run_ablation
+from dt2it_ray.pipeline.study_losses import LossStudySettings, run_losses
+from dt2it_ray.pipeline.study_losses_arms import losses_table
 from dt2it_ray.pipeline.study_style import StyleStudySettings, run_style_study, style_table
 from dt2it_ray.settings import Settings, load_settings
 
 STUDIES: dict[str, tuple[type[Settings], Any, Any]] = {
     "style": (StyleStudySettings, run_style_study, style_table),
     "ablation": (AblationSettings, run_ablation, ablation_table),
+    "losses": (LossStudySettings, run_losses, losses_table),
 }
 
 
