@@ -13,13 +13,20 @@ from dt2it_ray.pipeline.ingest_run import IngestRunSettings, plan_ingest_run
 from dt2it_ray.pipeline.job_folder import refuse_lost_files
 from dt2it_ray.pipeline.plan import plan_run
 from dt2it_ray.pipeline.run_settings import RunSettings
+from dt2it_ray.pipeline.study_losses import LossStudySettings, plan_losses
 from dt2it_ray.pipeline.study_style import StyleStudySettings, plan_style_study
 from dt2it_ray.settings import load_settings
 
 JOBS = Path(__file__).parents[2] / "jobs"
-CONSTRUCT, STYLE, EVALUATE, INGEST = "construct.yaml", "style.yaml", "evaluate.yaml", "ingest.yaml"
+CONSTRUCT, STYLE, LOSSES, EVALUATE, INGEST = (
+    "construct.yaml",
+    "style.yaml",
+    "losses.yaml",
+    "evaluate.yaml",
+    "ingest.yaml",
+)
 OUTSIDE = ("easy_vqa.yaml", "nlvr.yaml")
-OTHERS = (CONSTRUCT, STYLE, EVALUATE, INGEST)
+OTHERS = (CONSTRUCT, STYLE, LOSSES, EVALUATE, INGEST)
 LOOPS = sorted(path for path in JOBS.glob("configs/*.yaml") if path.name not in OTHERS)
 SCRIPTS = sorted(JOBS.glob("*.py"))
 
@@ -69,6 +76,10 @@ def test_a_job_tells_its_usage(script: Path) -> None:
     told = subprocess.run([sys.executable, str(script), "--help"], capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stderr
     assert "usage" in told.stdout.lower()
+
+
+def test_the_study_of_losses_makes_a_plan() -> None:
+    assert plan_losses(load_settings(LossStudySettings, JOBS / "configs" / LOSSES))
 
 
 def test_the_style_study_makes_a_plan() -> None:
