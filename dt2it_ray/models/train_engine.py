@@ -1,8 +1,9 @@
-"""How a reward model gets its optimizer: DeepSpeed ZeRO as settings and placement say."""
+"""How a model in training gets its optimizer: DeepSpeed ZeRO as settings and placement say."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from dt2it_ray.models.language_model import LanguageModel
 from dt2it_ray.models.reward_model import RewardModel
 from dt2it_ray.models.schedule import Schedule
 from dt2it_ray.models.shortcut import ShortcutAware
@@ -38,8 +39,8 @@ def deepspeed_config(job: TrainJob, schedule: Schedule, parameters: int) -> dict
     }
 
 
-def start_deepspeed(model: RewardModel, job: TrainJob, schedule: Schedule) -> Any:
-    """DeepSpeed's engine around the model, beside its proxy if the loss has one."""
+def start_deepspeed(model: RewardModel | LanguageModel, job: TrainJob, schedule: Schedule) -> Any:
+    """DeepSpeed's engine around the model, beside its proxy if a reward model's loss has one."""
     import deepspeed
     import deepspeed.ops
 
@@ -50,8 +51,9 @@ def start_deepspeed(model: RewardModel, job: TrainJob, schedule: Schedule) -> An
     model.train()
     if job.gradient_checkpointing:
         model.backbone.gradient_checkpointing_enable()
-    learner, head = model, list(model.readers.parameters())
-    if settings.loss.shortcut.enabled:
+    learner: Any = model
+    head = list(model.readers.parameters())
+    if isinstance(model, RewardModel) and settings.loss.shortcut.enabled:
         learner = ShortcutAware(model, settings.loss.shortcut, settings.seed).to(job.device)
         head += learner.proxy.parameters()
     trained = [parameter for parameter in model.backbone.parameters() if parameter.requires_grad]
@@ -72,7 +74,7 @@ def start_deepspeed(model: RewardModel, job: TrainJob, schedule: Schedule) -> An
     return engine
 
 
-def whole_weights(model: RewardModel, zero_stage: int) -> AbstractContextManager[None]:
+def whole_weights(model: RewardModel | LanguageModel, zero_stage: int) -> AbstractContextManager[None]:
     """While this lasts, every worker holds all weights (ZeRO-3 splits them over the workers)."""
     if zero_stage < 3:
         return nullcontext()

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dt2it_ray.models.backbones import Backbone
 from dt2it_ray.pipeline.ingest_plan import plan_ingest
 from dt2it_ray.pipeline.measure_plan import Labelled, labels_of, plan_style_of_labels
 from dt2it_ray.pipeline.outside_settings import OutsideSet, OutsideSettings
+from dt2it_ray.stages.adapt import ADAPT, AdaptFitSettings
 from dt2it_ray.stages.ingested_prompts import LOAD_INGESTED_PROMPTS, JoinSettings
 from dt2it_ray.stages.ingested_tests import LOAD_INGESTED_TESTS
 from dt2it_ray.stages.stage import NoSettings, Step
@@ -29,17 +31,28 @@ class Outside:
     trusted: Labelled
     pool: Pool | None
     benchmarks: Step
+    backbone: Step | None
+    """The backbone that was adapted to trusted answers, if it shall be."""
 
 
-def plan_outside(add: AddStep, settings: OutsideSettings, probe: StyleProbeSettings) -> Outside:
-    """Add the steps that ingest all sets, join the rows of each prompt, and measure how style tells the labels.
+def plan_outside(add: AddStep, settings: OutsideSettings, probe: StyleProbeSettings, backbone: Backbone) -> Outside:
+    """Add the steps that ingest all sets, join the rows of each prompt, measure how style tells the labels, and adapt
+    the backbone.
 
     Raises:
         ConfigError: there is no such format. InputError: a file is missing.
     """
     trusted = _plan_prompts(add, settings, "trusted", settings.trusted, JoinSettings())
     tests = add("tests/rows", LOAD_INGESTED_TESTS, NoSettings(), _ingested(add, settings, "tests", settings.tests))
-    return Outside(trusted, _plan_pool(add, settings, trusted, probe) if settings.pool else None, tests)
+    pool = _plan_pool(add, settings, trusted, probe) if settings.pool else None
+    return Outside(trusted, pool, tests, _plan_backbone(add, settings, trusted, backbone))
+
+
+def _plan_backbone(add: AddStep, settings: OutsideSettings, trusted: Labelled, backbone: Backbone) -> Step | None:
+    if settings.adapt is None:
+        return None
+    learned = {"pairs": trusted.pairs, "rows/trusted": trusted.rows}
+    return add("backbone/adapt", ADAPT, AdaptFitSettings(backbone=backbone, adapt=settings.adapt), learned)
 
 
 def _plan_pool(add: AddStep, settings: OutsideSettings, trusted: Labelled, probe: StyleProbeSettings) -> Pool:

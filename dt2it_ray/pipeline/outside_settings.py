@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
+from dt2it_ray.models.adapt_settings import AdaptSettings
 from dt2it_ray.pipeline.ingest_plan import OutsideFiles
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.ingest_settings import IngestSettings
@@ -29,6 +30,9 @@ class OutsideSettings(Settings):
     """Noisy pairs, which every iteration curates. Empty: one model is trained on the trusted pairs and measured."""
     tests: dict[Name, OutsideSet] = Field(min_length=1)
     """Pairs that models are measured on. A name stands where that of a benchmark would."""
+    adapt: AdaptSettings | None = None
+    """Fine-tune the backbone on the chosen answers of the trusted pairs before any reward model starts from it: for
+    data that the backbone does not know. None: reward models start from the checkpoint as it is."""
     planted_flips: dict[str, float] = Field(default_factory=dict)
     """Part of the labels of sets of the pool, by name, that are turned round on purpose, so that repairs can be
     counted. Empty: none."""

@@ -28,6 +28,8 @@ class Base:
     pool: Pool | None
     """The noisy pairs; None where nothing is curated."""
     benchmarks: Step
+    backbone: Step | None = None
+    """The adapted backbone; None where reward models start from the checkpoint as it is."""
 
 
 def iteration_name(iteration: int) -> str:
@@ -62,13 +64,14 @@ def _plan_base(planner: Planner[RunSettings]) -> Base:
 
 def _plan_outside_base(planner: Planner[RunSettings]) -> Base:
     assert planner.settings.outside is not None
-    made = plan_outside(planner.add, planner.settings.outside, planner.settings.construction.style)
+    made = plan_outside(planner.add, planner.settings.outside, planner.settings.construction.style, planner.backbone)
     rows = {"rows/trusted": made.trusted.rows}
     return Base(
         rows=rows if made.pool is None else {**rows, "rows/open": made.pool.rows},
         trusted={"pairs/trusted": made.trusted.pairs},
         pool=made.pool,
         benchmarks=made.benchmarks,
+        backbone=made.backbone,
     )
 
 
@@ -170,7 +173,8 @@ def _plan_train(planner: Planner[RunSettings], model: str, base: Base, pairs: St
     settings = train.FitSettings(backbone=planner.backbone, train=how.model_copy(update={"seed": how.seed + seed}))
     sources = {name.removeprefix("pairs/") for name in pairs.inputs}
     rows = {name: step for name, step in base.rows.items() if name.partition("/")[2] in sources}
-    return planner.add(f"{model}/train", train.TRAIN, settings, {"pairs": pairs, **rows})
+    adapted = {} if base.backbone is None else {"backbone": base.backbone}
+    return planner.add(f"{model}/train", train.TRAIN, settings, {"pairs": pairs, **rows, **adapted})
 
 
 def _plan_score(planner: Planner[RunSettings], name: str, rows: Step, model: Step) -> Step:

@@ -13,12 +13,15 @@ from dt2it_ray.engine.telemetry import Reporter
 from dt2it_ray.models.train_log import SUMMARY, read_refused_pairs, read_training_log
 from dt2it_ray.pipeline.map_step import Made
 from dt2it_ray.pipeline.step_files import data_folder, list_files
+from dt2it_ray.stages.adapt import AdaptFitSettings
 from dt2it_ray.stages.stage import Step, TrainPlacement
 from dt2it_ray.stages.train import FitSettings
 from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Counts, Manifest, PartFile
 from dt2it_ray.store.parts import DROPPED, part_name
 
+MODEL_FOLDER = "model"
+"""Where in the folder of a train step the finished model is."""
 LOOK_EVERY_S = 2.0
 """How often the training log is read for progress."""
 
@@ -32,7 +35,7 @@ def do_train(step: Step, run: Folder, inputs: Mapping[str, Manifest], reporter: 
     from dt2it_ray.engine.ray_train import run_training
 
     settings, placement = step.settings, step.placement
-    assert isinstance(settings, FitSettings)
+    assert isinstance(settings, FitSettings | AdaptFitSettings)
     assert isinstance(placement, TrainPlacement)
     output = data_folder(run, step)
     num_pairs = sum(file.rows for file in inputs["pairs"].files)
@@ -41,7 +44,8 @@ def do_train(step: Step, run: Folder, inputs: Mapping[str, Manifest], reporter: 
     job = {
         "settings": settings.train.model_dump(mode="json"),
         "name": step.name.removesuffix("/train"),
-        "base": settings.backbone.path,
+        "task": "rewards" if isinstance(settings, FitSettings) else "answers",
+        "base": _base(step, run) or settings.backbone.path,
         "pairs_paths": _paths(step.inputs["pairs"], run, inputs["pairs"]),
         "rows_paths": _rows_paths(step, run, inputs),
         "output": output.uri,
@@ -99,6 +103,12 @@ def _told_to(reporter: Reporter, step: str, folder: str, told: int) -> Iterator[
     finally:
         over.set()
         follower.join()
+
+
+def _base(step: Step, run: Folder) -> str:
+    """The folder of the backbone that a step before adapted; empty if none did."""
+    adapted = step.inputs.get("backbone")
+    return "" if adapted is None else data_folder(run, adapted).path(MODEL_FOLDER)
 
 
 def _rows_paths(step: Step, run: Folder, inputs: Mapping[str, Manifest]) -> list[list[str]]:

@@ -11,9 +11,10 @@ from dt2it_ray.models.backbones import Backbone
 from dt2it_ray.pipeline.plan import plan_run
 from dt2it_ray.pipeline.run_settings import RunSettings
 from dt2it_ray.settings import parse_settings
-from dt2it_ray.stages.stage import Step, TrainStage
+from dt2it_ray.stages.stage import Step, TrainPlacement, TrainStage
 
 BACKBONE = Backbone(path="/anywhere", digest="0123")
+MODELS = ("raw_baseline", "iter-00", "iter-01/voter-1", "iter-01/consistency", "iter-01")
 
 
 def a_set(folder: Path, name: str) -> dict[str, Any]:
@@ -63,6 +64,28 @@ def test_without_judges_doubted_pairs_go_to_the_decision_without_votes(tmp_path:
 def test_without_a_pool_one_model_is_trained(tmp_path: Path) -> None:
     steps = plan(outside(tmp_path, pool={}), iterations=0)
     assert [name for name, step in steps.items() if isinstance(step.stage, TrainStage)] == ["iter-00/train"]
+
+
+def test_every_model_starts_from_the_backbone_that_was_adapted_to_trusted_answers(tmp_path: Path) -> None:
+    steps = plan(outside(tmp_path, adapt={"epochs": 3}))
+    adapted = steps["backbone/adapt"]
+    assert {name: source.name for name, source in adapted.inputs.items()} == {
+        "pairs": "trusted/pairs",
+        "rows/trusted": "trusted/rows",
+    }
+    assert adapted.placement == TrainPlacement()
+    started = {name: step.inputs["backbone"] for name, step in steps.items() if step.stage.name == "train"}
+    assert set(started) == {f"{model}/train" for model in MODELS}
+    assert all(source is adapted for source in started.values())
+    other = plan(outside(tmp_path, adapt={"epochs": 4}))
+    assert other["iter-00/train"].fingerprint != steps["iter-00/train"].fingerprint
+    assert other["open/rows"].fingerprint == steps["open/rows"].fingerprint
+
+
+def test_without_adaptation_models_start_from_the_checkpoint(tmp_path: Path) -> None:
+    steps = plan(outside(tmp_path))
+    assert "backbone/adapt" not in steps
+    assert not [name for name, step in steps.items() if "backbone" in step.inputs]
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from dt2it_ray.engine import ray_train
+from dt2it_ray.models.adapt_settings import AdaptSettings
 from dt2it_ray.models.backbones import Backbone
 from dt2it_ray.models.train_log import SUMMARY, TRAINING_LOG
 from dt2it_ray.models.train_settings import TrainSettings
 from dt2it_ray.pipeline.run_step import run_step
 from dt2it_ray.pipeline.summary import rows_read
 from dt2it_ray.pipeline.train_step import steps_kept
+from dt2it_ray.stages.adapt import ADAPT, AdaptFitSettings
 from dt2it_ray.stages.stage import Step, TrainPlacement
 from dt2it_ray.stages.train import TRAIN, FitSettings
 from dt2it_ray.store.files import Folder
@@ -61,3 +63,28 @@ def test_a_resumed_training_counts_only_the_pairs_of_this_call(
     assert manifest.counts.rows_in == PAIRS
     assert manifest.provenance["rows_before"] == kept * PAIRS_PER_STEP // EPOCHS
     assert rows_read(manifest) == PAIRS - kept * PAIRS_PER_STEP // EPOCHS
+
+
+def test_reward_models_start_from_the_model_that_the_adaptation_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, pairs, backbone = Folder(str(tmp_path)), index_step(n=PAIRS), Backbone(path="/checkpoint", digest="0")
+    told: dict[str, dict[str, Any]] = {}
+
+    def train_nothing(job: dict[str, Any], placement: TrainPlacement) -> None:
+        told[job["name"]] = job
+        write_log(Path(job["output"]), [line(0, call=1)])
+        Path(job["output"], SUMMARY).write_text("{}")
+
+    monkeypatch.setattr(ray_train, "run_training", train_nothing)
+    how = AdaptFitSettings(backbone=backbone, adapt=AdaptSettings(global_batch_answers=3))
+    fit = FitSettings(backbone=backbone, train=TrainSettings())
+    adapt = Step(name="backbone/adapt", stage=ADAPT, settings=how, inputs={"pairs": pairs}, placement=TrainPlacement())
+    inputs = {"pairs": pairs, "backbone": adapt}
+    step = Step(name="m/train", stage=TRAIN, settings=fit, inputs=inputs, placement=TrainPlacement())
+    for each in (pairs, adapt, step):
+        run_step(each, run, reporter())
+    adapted, rewarded = told["backbone/adapt"], told["m"]
+    assert (adapted["task"], adapted["base"]) == ("answers", "/checkpoint")
+    assert adapted["settings"]["global_batch_pairs"] == 3
+    assert (rewarded["task"], rewarded["base"]) == ("rewards", f"{adapted['output']}/model")
