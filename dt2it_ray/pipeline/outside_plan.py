@@ -32,7 +32,7 @@ class Outside:
     pool: Pool | None
     benchmarks: Step
     backbone: Step | None
-    """The backbone that was adapted to trusted answers, if it shall be."""
+    """The backbone that was adapted to right answers, if it shall be."""
 
 
 def plan_outside(add: AddStep, settings: OutsideSettings, probe: StyleProbeSettings, backbone: Backbone) -> Outside:
@@ -51,7 +51,11 @@ def plan_outside(add: AddStep, settings: OutsideSettings, probe: StyleProbeSetti
 def _plan_backbone(add: AddStep, settings: OutsideSettings, trusted: Labelled, backbone: Backbone) -> Step | None:
     if settings.adapt is None:
         return None
-    learned = {"pairs": trusted.pairs, "rows/trusted": trusted.rows}
+    kind, shown = "trusted", trusted
+    if settings.demonstrations:
+        kind = "demonstrations"
+        shown = _plan_prompts(add, settings, kind, settings.demonstrations, JoinSettings())
+    learned = {"pairs": shown.pairs, f"rows/{kind}": shown.rows}
     return add("backbone/adapt", ADAPT, AdaptFitSettings(backbone=backbone, adapt=settings.adapt), learned)
 
 

@@ -31,8 +31,10 @@ class OutsideSettings(Settings):
     tests: dict[Name, OutsideSet] = Field(min_length=1)
     """Pairs that models are measured on. A name stands where that of a benchmark would."""
     adapt: AdaptSettings | None = None
-    """Fine-tune the backbone on the chosen answers of the trusted pairs before any reward model starts from it: for
-    data that the backbone does not know. None: reward models start from the checkpoint as it is."""
+    """Fine-tune the backbone on right answers before any reward model starts from it: for data that it does not know.
+    None: reward models start from the checkpoint as it is."""
+    demonstrations: dict[Name, OutsideSet] = Field(default_factory=dict)
+    """Rows whose chosen answers `adapt` learns. Empty: those of the trusted pairs."""
     planted_flips: dict[str, float] = Field(default_factory=dict)
     """Part of the labels of sets of the pool, by name, that are turned round on purpose, so that repairs can be
     counted. Empty: none."""
@@ -44,6 +46,12 @@ class OutsideSettings(Settings):
     def processes(self) -> int:
         """How many processes parse rows."""
         return self.workers or os.cpu_count() or 1
+
+    @model_validator(mode="after")
+    def _demonstrates_to_somebody(self) -> "OutsideSettings":
+        if self.demonstrations and self.adapt is None:
+            raise ValueError("demonstrations: nobody learns from them without adapt; set adapt, or leave them out")
+        return self
 
     @model_validator(mode="after")
     def _plants_in_the_pool(self) -> "OutsideSettings":

@@ -76,10 +76,18 @@ def test_every_model_starts_from_the_backbone_that_was_adapted_to_trusted_answer
     assert adapted.placement == TrainPlacement()
     started = {name: step.inputs["backbone"] for name, step in steps.items() if step.stage.name == "train"}
     assert set(started) == {f"{model}/train" for model in MODELS}
-    assert all(source is adapted for source in started.values())
+    assert {source.fingerprint for source in started.values()} == {adapted.fingerprint}
     other = plan(outside(tmp_path, adapt={"epochs": 4}))
     assert other["iter-00/train"].fingerprint != steps["iter-00/train"].fingerprint
     assert other["open/rows"].fingerprint == steps["open/rows"].fingerprint
+
+
+def test_demonstrations_are_learned_in_place_of_the_trusted_answers_and_nowhere_else(tmp_path: Path) -> None:
+    steps = plan(outside(tmp_path, adapt={}, demonstrations=a_set(tmp_path, "shown")))
+    learned = {name: source.name for name, source in steps["backbone/adapt"].inputs.items()}
+    assert learned == {"pairs": "demonstrations/pairs", "rows/demonstrations": "demonstrations/rows"}
+    readers = [name for name, step in steps.items() if "demonstrations/pairs" in {s.name for s in step.inputs.values()}]
+    assert readers == ["backbone/adapt"]
 
 
 def test_without_adaptation_models_start_from_the_checkpoint(tmp_path: Path) -> None:
@@ -93,6 +101,7 @@ def test_without_adaptation_models_start_from_the_checkpoint(tmp_path: Path) -> 
     [
         ({"pool": {}}, {}, "nothing to curate"),
         ({}, {"world": {"seed": 3}}, "world does nothing beside outside"),
+        ({"demonstrations": {"shown": {"files": {"input": "x"}}}}, {}, "nobody learns from them"),
         ({"planted_flips": {"noise": 0.3}}, {}, "no set of this name"),
         ({"planted_flips": {"noisy": 1.3}}, {}, "give 0 to 1"),
     ],

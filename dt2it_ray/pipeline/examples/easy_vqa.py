@@ -38,9 +38,10 @@ class Split:
 
 
 SPLITS = (
-    Split("trusted", "train", 0.0, 0.2, 800),
-    Split("pool", "train", 0.2, 1.0, 2400),
-    Split("test", "test", 0.0, 1.0, 1000),
+    Split("demonstrations", "train", 0.0, 0.5, 4500),
+    Split("trusted", "train", 0.5, 0.6, 750),
+    Split("pool", "train", 0.6, 1.0, 2400),
+    Split("test", "test", 0.0, 1.0, 900),
 )
 """No image stands in two splits."""
 
