@@ -28,6 +28,23 @@ class ShortcutSettings(Settings):
         return self
 
 
+class ContrastiveSettings(Settings):
+    """The chosen answer's reward beside its own images against its rewards beside images of other prompts: InfoNCE
+    (arXiv 1807.03748) with the reward as critic; with one other image it is the conditional preference of
+    arXiv 2406.11839. Costs a row of its own per other image."""
+
+    weight: float = Field(default=0.0, ge=0)
+    """Of the term beside the preference (arXiv 2406.11839: 1). 0: none."""
+    images: int = Field(default=1, ge=1)
+    """Other prompts' images per pair, of prompts with as many images. More make the term stricter and dearer."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.weight and self.images != 1:
+            raise ValueError("contrastive.images does nothing without contrastive.weight; the published one is 1")
+        return self
+
+
 class LossSettings(Settings):
     """Terms of the loss. The defaults are plain Bradley-Terry, which no regulariser beat in arXiv 2509.16127.
 
@@ -60,6 +77,8 @@ class LossSettings(Settings):
     by all its pairs becomes its full Plackett-Luce loss. A group counts as one pair in batches."""
     shortcut: ShortcutSettings = ShortcutSettings()
     """Whether pairs that text alone decides count less."""
+    contrastive: ContrastiveSettings = ContrastiveSettings()
+    """Whether an answer is to lose reward beside images that it does not belong to."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

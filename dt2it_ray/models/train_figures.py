@@ -16,7 +16,7 @@ means over the weights of the global batch, as in the loss; the rest become mean
 def by_group(rewards: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:
     """[G, K] rewards of groups from the [N] of their answers; smaller groups end with -inf."""
     if len(set(sizes)) == 1:
-        return rewards.view(len(sizes), -1)
+        return rewards.view(len(sizes), sizes[0])
     return nn.utils.rnn.pad_sequence(list(rewards.split(list(sizes))), True, -torch.inf)
 
 

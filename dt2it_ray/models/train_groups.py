@@ -14,7 +14,8 @@ class TrainingGroups:
     def __init__(self, rows: TrainingRows, kwise: bool) -> None:
         """With `kwise`, as few groups as there can be, else one per pair. Groups are in the order of their first pair,
         pairs within them in that of the table."""
-        self._rows = rows
+        self.rows = rows
+        """What the groups are of."""
         labels = _first_seen(rows.chosen_places()) if kwise else np.arange(len(rows))
         self._places = np.argsort(labels, kind="stable")
         self._starts = np.flatnonzero(np.diff(labels[self._places], prepend=-1))
@@ -27,20 +28,20 @@ class TrainingGroups:
 
     def pairs(self, index: int) -> list[TrainingPair]:
         """The pairs of a group."""
-        return [self._rows.pair(int(place)) for place in self._members(index)]
+        return [self.rows.pair(int(place)) for place in self._members(index)]
 
     def pair_ids(self, indices: Sequence[int] | np.ndarray) -> list[str]:
         """The ids of all pairs of some groups."""
-        return self._rows.pair_ids(np.concatenate([self._members(index) for index in indices]))
+        return self.rows.pair_ids(np.concatenate([self._members(index) for index in indices]))
 
     def lengths(self) -> np.ndarray:
         """A cheap guess of each group's size, to put groups of like size together: characters of its texts."""
-        prompt_and_chosen, rejected = self._rows.lengths()
+        prompt_and_chosen, rejected = self.rows.lengths()
         return prompt_and_chosen[self._places[self._starts]] + self._sums(rejected)
 
     def order(self, seed: int, epoch: int) -> np.ndarray:
         """Group numbers in the order of an epoch: a function of the seed, the epoch and the pairs' names only."""
-        all_names = self._rows.pair_ids(self._places)
+        all_names = self.rows.pair_ids(self._places)
         ends = np.append(self._starts[1:], len(all_names)).tolist()
         names = [min(all_names[start:end]) for start, end in zip(self._starts.tolist(), ends, strict=True)]
         ranks = [content_id("training-order", seed, epoch, name) for name in names]

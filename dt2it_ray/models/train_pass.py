@@ -11,10 +11,12 @@ import torch.distributed
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.errors import StageFailed
 from dt2it_ray.models.collate import Encoded, Encoder
+from dt2it_ray.models.contrastive import OtherImages
 from dt2it_ray.models.loss import losses
 from dt2it_ray.models.prefix import prefix_batch, row_length
 from dt2it_ray.models.train_figures import by_group, figures
 from dt2it_ray.models.train_groups import TrainingGroups
+from dt2it_ray.models.train_rows import TrainingPair
 from dt2it_ray.models.train_settings import TrainSettings
 
 
@@ -49,10 +51,13 @@ class _Micro:
     weights: list[float] = field(default_factory=list)
     strengths: list[float] = field(default_factory=list)
     names: list[list[str]] = field(default_factory=list)
+    others: list[list[Encoded]] = field(default_factory=list)
+    """Of each group, the chosen answer beside other images."""
     refused: list[tuple[str, Dropped]] = field(default_factory=list)
 
-    def add(self, group: list[Encoded], weight: float, strength: float) -> None:
+    def add(self, group: list[Encoded], weight: float, strength: float, others: list[Encoded]) -> None:
         self.groups.append(group)
+        self.others.append(others)
         self.weights.append(weight)
         self.strengths.append(strength)
 
@@ -64,24 +69,34 @@ class Passes:
         self.engine, self.groups = engine, groups
         self._encoder, self._settings = encoder, settings
         self._focused = settings.loss.shortcut.normalise == "last_mean_1"
+        contrastive = settings.loss.contrastive
+        self._others = OtherImages(groups.rows, contrastive, settings.seed) if contrastive.weight else None
 
     def run(self, indices: np.ndarray) -> Pass:
         """The losses of some groups; none are taken for a group of padding, whose weight is 0."""
         micro = self._encode(indices)
         if not micro.groups:
             # DeepSpeed's collective calls must be the same on all workers, so a worker without pairs goes along.
-            micro.add(_blank(self._encoder), 0.0, np.nan)
-        batch = prefix_batch(micro.groups, self._encoder).to(self.engine.device)
+            micro.add(_blank(self._encoder), 0.0, np.nan, [])
+        apart = [[other] for others in micro.others for other in others]
+        batch = prefix_batch([*micro.groups, *apart], self._encoder).to(self.engine.device)
         sizes = [len(group) for group in micro.groups]
-        rewards, *proxy = (by_group(each, sizes) for each in self.engine(batch).view(-1, sum(sizes)))
+        read = self.engine(batch).view(-1, sum(sizes) + len(apart))
+        rewards, *proxy = (by_group(each, sizes) for each in read[:, : sum(sizes)])
+        others = by_group(read[0, sum(sizes) :], [len(each) for each in micro.others]) if self._others else None
         strengths, weights = (torch.tensor(each, device=rewards.device) for each in (micro.strengths, micro.weights))
-        costs = losses(rewards, strengths, self._settings.loss, *proxy, usual_focus=self._usual_focus())
+        costs = losses(rewards, strengths, self._settings.loss, *proxy, usual_focus=self._usual_focus(), others=others)
         loss = (costs.total * weights).sum()
         terms = {f"loss_{name}": float((term * weights).sum()) for name, term in costs.terms.items()}
-        tokens = sum(row_length(group) for group in micro.groups[: len(micro.names)])
+        tokens = sum(row_length(group) for group in [*micro.groups[: len(micro.names)], *apart])
         suspects: list[str] = []
         counted = figures(rewards, proxy, costs, micro.names, suspects)
         return Pass(loss, {"loss": loss.item(), **terms, **counted, "tokens": tokens}, suspects, micro.refused)
+
+    def _beside_others(self, pair: TrainingPair) -> list[Encoded]:
+        """The chosen answer beside other images, those left out that cannot be decoded: their own pairs are refused."""
+        asked = self._others.conversations(pair) if self._others else []
+        return [made for made in map(self._encoder.encode, asked) if isinstance(made, Encoded)]
 
     def _usual_focus(self) -> torch.Tensor | float:
         return self.engine.module.focus.float() if self._focused else 1.0
@@ -101,7 +116,7 @@ class Passes:
                 group += [rejected] if group else [chosen, rejected]
                 names.append(pair.pair_id)
             if group:
-                micro.add(group, float(self.groups.weights[index]), pairs[0].strength)
+                micro.add(group, float(self.groups.weights[index]), pairs[0].strength, self._beside_others(pairs[0]))
                 micro.names.append(names)
         return micro
 

@@ -90,6 +90,16 @@ class TrainingRows:
         """How many `images` there are."""
         return pc.sum(pc.list_value_length(self._prompts["images"])).as_py() or 0
 
+    def images_by_prompt(self) -> tuple[np.ndarray, np.ndarray]:
+        """The places of the pairs' prompts, and how many images each has."""
+        places = np.unique(self._prompt_row)
+        counts = pc.fill_null(pc.list_value_length(self._prompts["images"]), 0).to_numpy()
+        return places, counts[places]
+
+    def images_of(self, place: int) -> tuple[bytes, ...]:
+        """The images of the prompt at a place."""
+        return tuple(image["bytes"] or b"" for image in self._prompts["images"][place].as_py() or ())
+
     def lengths(self) -> tuple[np.ndarray, np.ndarray]:
         """Characters of each pair's prompt and chosen answer, and of its rejected answer."""
         question = pc.utf8_length(self._prompts["question"]).to_numpy() + _history_lengths(self._prompts["history"])

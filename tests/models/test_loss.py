@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dt2it_ray.models.loss import cross_entropy, losses, preference, reward_scaling, shortcut_failure, top_one
-from dt2it_ray.models.loss_settings import LossSettings, ShortcutSettings
+from dt2it_ray.models.loss_settings import ContrastiveSettings, LossSettings, ShortcutSettings
 
 NAN = float("nan")
 TERMS = {
@@ -189,3 +189,19 @@ def test_a_ranking_told_by_its_pairs_has_its_plackett_luce_loss() -> None:
 def test_terms_of_pairs_are_refused_for_groups() -> None:
     with pytest.raises(ValueError, match="kwise=true takes no margin_scale, centring"):
         LossSettings(kwise=True, margin_scale=1.0, centring=0.1)
+
+
+def test_an_answer_that_fits_other_images_as_well_costs_the_softmax_of_its_reward_beside_its_own() -> None:
+    rewards = torch.tensor([[1.0, -1.0], [2.0, 0.0], [0.5, 0.0]], dtype=torch.float64)
+    others = torch.tensor([[1.0, 1.0], [0.0, -math.inf], [-math.inf, -math.inf]], dtype=torch.float64)
+    settings = LossSettings(contrastive=ContrastiveSettings(weight=0.5, images=2))
+    found = losses(rewards, torch.full((3,), NAN), settings, others=others)
+    expected = [0.5 * math.log(3), 0.5 * bradley_terry(2), 0.0]
+    assert found.terms["contrastive"].tolist() == pytest.approx(expected, rel=1e-12)
+    preferred = [bradley_terry(margin) for margin in (2, 2, 0.5)]
+    assert found.total.tolist() == pytest.approx([sum(both) for both in zip(preferred, expected, strict=True)])
+
+
+def test_other_images_are_refused_where_they_do_nothing() -> None:
+    with pytest.raises(ValueError, match=r"contrastive\.images does nothing without contrastive\.weight"):
+        ContrastiveSettings(images=3)

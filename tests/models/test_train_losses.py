@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from dt2it_ray.errors import StageFailed
-from dt2it_ray.models.loss_settings import LossSettings, ShortcutSettings
+from dt2it_ray.models.loss_settings import ContrastiveSettings, LossSettings, ShortcutSettings
 from dt2it_ray.models.train_log import read_refused_pairs, read_training_log
 from dt2it_ray.models.train_loop import TrainJob, train
 from tests.models.random_model import write_toy_pairs
@@ -21,6 +21,7 @@ ALL_TERMS = LossSettings(
     margin_scale=0.1, soft_temperature=1.0, label_smoothing=0.1, tie_weight=1.0, centring=0.01, scaling_boost=0.5
 )
 SHORTCUT = LossSettings(shortcut=ShortcutSettings(enabled=True, normalise="last_mean_1"))
+CONTRASTIVE = LossSettings(contrastive=ContrastiveSettings(weight=1.0, images=2))
 KWISE = LossSettings(kwise=True, shortcut=ShortcutSettings(enabled=True))
 STRENGTHS = (2.0, None, 0.0, -0.5, 6.0, 1.0)
 
@@ -47,7 +48,7 @@ def trained(job: TrainJob, loss: LossSettings) -> Path:
     return Path(job.output)
 
 
-@pytest.mark.parametrize("loss", [ALL_TERMS, SHORTCUT], ids=["terms", "shortcut"])
+@pytest.mark.parametrize("loss", [ALL_TERMS, SHORTCUT, CONTRASTIVE], ids=["terms", "shortcut", "contrastive"])
 def test_micro_batches_change_no_more_than_rounding(job: TrainJob, tmp_path: Path, loss: LossSettings) -> None:
     from safetensors.torch import load_file
 
