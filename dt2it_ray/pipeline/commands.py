@@ -6,9 +6,13 @@ from typing import Annotated
 
 import typer
 
+from dt2it_ray.pipeline import reward_commands
+
 HELP = "Construct, curate and train multimodal reward models, after DT2IT-MRM (arXiv 2604.19544)."
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=HELP)
+app.command()(reward_commands.train)
+app.command()(reward_commands.score)
 
 Config = Annotated[
     str, typer.Option("--config", help="YAML file with the run's settings, e.g. jobs/configs/tiny.yaml.")

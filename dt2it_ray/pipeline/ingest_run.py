@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -12,19 +11,21 @@ from dt2it_ray.errors import ConfigError, InputError, StepChanged
 from dt2it_ray.models.backbones import find_backbone
 from dt2it_ray.pipeline.drive import LOCK_FILE, Made, as_json, drive, plan_id_of, read_json
 from dt2it_ray.pipeline.ingest_plan import LAST, OutsideFiles, name_of, plan_ingest
+from dt2it_ray.pipeline.own_folder import (
+    DROPPED_FILE,
+    explain_other_settings,
+    forget_steps,
+    placed,
+    refused_rows,
+    write_refused,
+)
 from dt2it_ray.pipeline.planner import Planner, refuse_misplaced
-from dt2it_ray.pipeline.run_record import RUN_FILE, SUMMARY_FILE
+from dt2it_ray.pipeline.run_record import SUMMARY_FILE
 from dt2it_ray.pipeline.run_settings import PlacedSettings, placement_keys
 from dt2it_ray.settings import load_settings
 from dt2it_ray.stages.ingest_settings import IngestSettings
 from dt2it_ray.stages.stage import Placement, Step
 from dt2it_ray.store.files import Folder
-from dt2it_ray.store.fingerprint import differences
-from dt2it_ray.store.manifest import MANIFEST
-
-DROPPED_FILE = "dropped.jsonl"
-FINGERPRINT = re.compile(r"[0-9a-f]{16}")
-"""How the folders are called in which steps write."""
 
 
 class IngestRunSettings(PlacedSettings):
@@ -96,10 +97,10 @@ def run_ingest(settings: IngestRunSettings) -> dict[str, Any]:
             summary = _do(steps, run, settings)
         if not summary["rows"]:
             # Nothing was made that other settings could change.
-            _forget(steps, run)
+            forget_steps(steps, run)
             run.delete(SUMMARY_FILE)
         elif not settings.keep_steps:
-            _forget(steps[:-1], run)
+            forget_steps(steps[:-1], run)
     if not summary["rows"]:
         told = ", ".join(f"{reason} {rows:,}" for reason, rows in summary["dropped"].items()) or "there are none"
         raise InputError(
@@ -113,9 +114,9 @@ def _do(steps: tuple[Step, ...], run: Folder, settings: IngestRunSettings) -> di
     try:
         driven = drive(steps, run, settings, settings.max_concurrent_steps)
     except StepChanged:
-        raise _explained(run, settings) from None
+        raise explain_other_settings(run, settings, ("files", "ingest"), "a data set", LAST) from None
     made = driven.manifests
-    dropped = _write_dropped(run, made)
+    dropped = write_refused(run, DROPPED_FILE, _refused_rows(run, made))
     repeats = made["repeats"].metrics
     summary = {
         "plan": plan_id_of(steps),
@@ -134,59 +135,6 @@ def _do(steps: tuple[Step, ...], run: Folder, settings: IngestRunSettings) -> di
     return summary
 
 
-def _write_dropped(run: Folder, made: Made) -> dict[str, int]:
-    """Write every refused row as a line of JSON; returns how many there are by reason."""
-    counts: dict[str, int] = {}
-    with run.replacing(DROPPED_FILE) as stream:
-        for row in _refused_rows(run, made):
-            counts[row["reason"]] = counts.get(row["reason"], 0) + 1
-            stream.write((json.dumps(row, ensure_ascii=False) + "\n").encode())
-    return dict(sorted(counts.items()))
-
-
 def _refused_rows(run: Folder, made: Made) -> Iterator[dict[str, Any]]:
-    for name in ("load", "images", LAST):
-        for file in made[name].dropped if name in made else ():
-            for row in made[name].data(run).read_table(file.name).to_pylist():
-                yield _told(row)
-
-
-def _told(row: dict[str, str]) -> dict[str, Any]:
-    """A refused row with its place and field apart."""
-    file, _, number = row["key"].rpartition(":")
-    where, _, detail = row["detail"].partition(": ")
-    return {
-        "file": file,
-        "row": int(number.partition(".")[0]),
-        "field": where.removeprefix("field "),
-        "reason": row["reason"],
-        "detail": detail,
-        "raw": row["evidence"],
-    }
-
-
-def _forget(steps: tuple[Step, ...], run: Folder) -> None:
-    """Remove what these steps wrote, with these settings or others; not what else lies in folders of their names."""
-    for step in steps:
-        inside = (name.removeprefix(f"{step.name}/") for name in run.names(step.name, recursive=True))
-        for made in {name.partition("/")[0] for name in inside}:
-            if made == MANIFEST or FINGERPRINT.fullmatch(made):
-                run.delete(f"{step.name}/{made}")
-        for folder in (step.name, step.name.partition("/")[0]):
-            if not run.names(folder, recursive=True):
-                run.delete(folder)
-
-
-def _explained(run: Folder, settings: IngestRunSettings) -> StepChanged:
-    """What differs from the ingestion that the folder holds: its last step alone knows too little, and is often all
-    that is left."""
-    before, now = (
-        {name: tree.get(name, {}) for name in ("files", "ingest")}
-        for tree in (read_json(run, RUN_FILE).get("settings", {}), settings.model_dump(mode="json"))
-    )
-    lines = differences(before, now) or ["the files that it reads have changed, or the code that reads them"]
-    return StepChanged(
-        f"{run.path('')} holds a data set that would now be made differently:\n"
-        + "\n".join(f"  {line}" for line in lines)
-        + f"\nChoose another output, or delete {run.path(LAST)} to make it anew."
-    )
+    steps = (made[name] for name in ("load", "images", LAST) if name in made)
+    return map(placed, refused_rows(run, steps))

@@ -121,13 +121,12 @@ def _joined(
     settings: JoinSettings,
     seen: dict[str, str],
 ) -> Outcome:
-    """The prompts that begin in a file. `seen` tells which source has a prompt's own name: the first."""
+    """The prompts that begin in a file. `seen` is as in `own_prompt`."""
     share = settings.planted_flips.get(part.data_set)
     planted = None if share is None else PlantedFlips(share, settings.seed)
     names, answers, labels = [], [], []
     for prompt, source in zip(rows["prompt_id"].to_pylist(), rows["source"].to_pylist(), strict=True):
-        own = seen.setdefault(prompt, source) == source
-        names.append(prompt if own else content_id("prompt of another source", source, prompt))
+        names.append(own_prompt(prompt, source, seen))
         joined = join_pairs(names[-1], source, members[prompt, source], planted)
         answers.append(joined.answers)
         labels.append(joined.labels)
@@ -140,6 +139,12 @@ def _joined(
         "labels": pa.array(labels, PROMPTS.field("labels").type),
     }
     return Outcome(pa.table({name: columns[name] for name in PROMPTS.names}).cast(PROMPTS))
+
+
+def own_prompt(prompt: str, source: str, seen: dict[str, str]) -> str:
+    """The name of a source's row of a prompt. `seen` tells which source has the prompt's own name: the first."""
+    own = seen.setdefault(prompt, source) == source
+    return prompt if own else content_id("prompt of another source", source, prompt)
 
 
 LOAD_INGESTED_PROMPTS = LoadStage(name="ingested_prompts", version=1, writes=PROMPTS, load=load_ingested_prompts)

@@ -1,0 +1,52 @@
+"""How ingested preferences become the table of pairs that a training reads, with the strengths that their rows tell."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from dt2it_ray.data.dropped import Dropped, dropped_table
+from dt2it_ray.data.ids import answer_id, pair_id
+from dt2it_ray.data.schema import PAIRS, DropReason
+from dt2it_ray.stages.ingested import parts_of
+from dt2it_ray.stages.ingested_prompts import own_prompt
+from dt2it_ray.stages.stage import LoadStage, NoSettings, Outcome
+from dt2it_ray.store.files import Folder
+
+COLUMNS = ["row_id", "prompt_id", "source", "chosen", "rejected", "strength"]
+
+
+def load_training_pairs(folders: Mapping[str, Folder], settings: NoSettings) -> Iterator[Outcome]:
+    """Rows of PAIRS of the inputs `rows/NAME`, named as `load_ingested_prompts` names prompts and answers. Of a pair
+    that comes again, in either direction, the first row counts, and the others are refused."""
+    owners: dict[str, str] = {}
+    known: set[str] = set()
+    for data_set in sorted(folders):
+        for name in parts_of(folders[data_set]):
+            pairs, refused = [], []
+            for row in folders[data_set].read_table(name, COLUMNS).to_pylist():
+                pair = _pair(row, owners)
+                if pair["pair_id"] in known:
+                    repeats = Dropped(DropReason.ROW_REPEATED, "whole row: an earlier row has this pair", row["chosen"])
+                    refused.append(repeats.row(row["row_id"]))
+                else:
+                    known.add(pair["pair_id"])
+                    pairs.append(pair)
+            yield Outcome(pa.Table.from_pylist(pairs, schema=PAIRS), dropped_table(refused))
+
+
+def _pair(row: Mapping[str, Any], owners: dict[str, str]) -> dict[str, Any]:
+    prompt = own_prompt(row["prompt_id"], row["source"], owners)
+    chosen, rejected = (answer_id(prompt, row[side]) for side in ("chosen", "rejected"))
+    return {
+        "pair_id": pair_id(row["source"], chosen, rejected),
+        "prompt_id": prompt,
+        "chosen_id": chosen,
+        "rejected_id": rejected,
+        "source": row["source"],
+        "strength": row["strength"],
+        "planted_flip": None,
+    }
+
+
+LOAD_TRAINING_PAIRS = LoadStage(name="training_pairs", version=1, writes=PAIRS, load=load_training_pairs)
