@@ -19,6 +19,7 @@ CLOCK_TICK_S = 0.001
 JUDGED = "judges"
 """Stands for the steps of all panels."""
 PLANTED = "open/planted"
+ADAPTED = "backbone/adapt"
 SIMULATED = {
     "open/pairs": (
         "open data sets",
@@ -52,7 +53,7 @@ SIMULATED = {
 """What stands in for the real thing, by a step of each part: its name, and a sentence about it."""
 SMALL = (
     "Not simulated, but small: reward models are trained from{and_sampled} a Qwen3-VL of a few million parameters that "
-    "learnt from rendered scenes."
+    "learnt from rendered scenes{adapted}."
 )
 
 
@@ -175,4 +176,5 @@ def _sentences(settings: RunSettings, manifests: Mapping[str, Manifest]) -> list
     if settings.backbone != TINY or "iter-00/train" not in manifests:
         return told
     sampled = settings.construction.generate.engine.kind == "transformers"
-    return [*told, SMALL.format(and_sampled=", and candidates sampled by," if sampled else "")]
+    adapted = " and was then fine-tuned on right answers from the data at hand" if ADAPTED in manifests else ""
+    return [*told, SMALL.format(and_sampled=", and candidates sampled by," if sampled else "", adapted=adapted)]

@@ -70,6 +70,19 @@ def test_only_the_tiny_model_is_called_small(tmp_path: Path, backbone: str, smal
     assert any("few million parameters" in sentence for sentence in told["simulated"]) == small
 
 
+def test_the_tiny_model_is_called_fine_tuned_where_it_was(tmp_path: Path) -> None:
+    fake = whole_run(str(tmp_path), iterations=0)
+    manifests = read_run(fake.run).manifests
+    plain, adapted = (
+        summarise(fake.run, SETTINGS, made, 1, 1)["simulated"][-1]
+        for made in (manifests, {**manifests, "backbone/adapt": manifests["iter-00/train"]})
+    )
+    assert plain.endswith("learnt from rendered scenes.")
+    assert adapted.endswith(
+        "learnt from rendered scenes and was then fine-tuned on right answers from the data at hand."
+    )
+
+
 @pytest.mark.parametrize(
     ("iterations", "rejudging", "simulated"), [(0, "annotator", False), (1, "annotator", True), (1, "engine", False)]
 )
