@@ -69,6 +69,10 @@ def with_system(messages: Sequence[Message], prompts: Mapping[str, str]) -> list
     there are no prompts."""
     if messages[0]["role"] == "system" or not prompts:
         return list(messages)
+    return [{"role": "system", "content": prompts[question_language(messages)]}, *messages]
+
+
+def question_language(messages: Sequence[Message]) -> str:
+    """The language of the last user message."""
     asked = [message["content"] for message in messages if message["role"] == "user"]
-    text = asked[-1] if isinstance(asked[-1], str) else "".join(part.get("text", "") for part in asked[-1])
-    return [{"role": "system", "content": prompts[language_of(text)]}, *messages]
+    return language_of(asked[-1] if isinstance(asked[-1], str) else "".join(part.get("text", "") for part in asked[-1]))

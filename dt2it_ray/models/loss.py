@@ -35,12 +35,14 @@ def losses(
     proxy: torch.Tensor | None = None,
     usual_focus: float | torch.Tensor = 1.0,
     others: torch.Tensor | None = None,
+    critiques: torch.Tensor | None = None,
 ) -> Losses:
     """The losses of pairs, or of groups of K answers.
 
     `rewards` is [B, K], the chosen answer first, in pairs K = 2, in groups -inf after the last of fewer answers;
     `strengths` [B], NaN where not measured; `proxy` are such rewards from text alone, whose coefficients are divided by
-    `usual_focus`; `others` [B, M] are rewards of the chosen answer beside other images, -inf where there are fewer.
+    `usual_focus`; `others` [B, M] are rewards of the chosen answer beside other images, -inf where there are fewer;
+    `critiques` [B, K] is what the critiques of the answers cost, 0 after the last of fewer answers.
     """
     rewards = rewards.to(torch.promote_types(rewards.dtype, torch.float32))
     total, focus = _by_labels(rewards, strengths, settings), None
@@ -58,6 +60,9 @@ def losses(
     if others is not None:
         beside = torch.cat([rewards[:, :1], others.to(rewards.dtype)], dim=1)
         terms["contrastive"] = settings.contrastive.weight * top_one(beside)
+    if critiques is not None:
+        answers = torch.isfinite(rewards.detach()).sum(dim=1).clamp(min=1)
+        terms["critique"] = settings.critique.weight * critiques.to(rewards.dtype).sum(dim=1) / answers
     named = {name: term.detach() for name, term in terms.items()} if len(terms) > 1 else {}
     return Losses(sum(terms.values(), start=torch.zeros_like(total)), named, focus)
 

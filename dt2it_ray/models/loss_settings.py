@@ -45,6 +45,25 @@ class ContrastiveSettings(Settings):
         return self
 
 
+class CritiqueSettings(Settings):
+    """The model reads a critique of each answer before it scores it, and learns to write critiques: cross-entropy of
+    the critiques of the data beside the preference (arXiv 2502.10391). Whoever scores has to bring critiques, or have
+    them written."""
+
+    enabled: bool = False
+    """Off: answers are scored alone, as in arXiv 2604.19544. The pairs need the columns `chosen_critique` and
+    `rejected_critique`."""
+    weight: float = Field(default=1.0, ge=0)
+    """Of the mean cross-entropy over a critique's tokens, averaged over the answers of a pair (arXiv 2502.10391 adds
+    both losses up: 1). 0 where another model is to write the critiques."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.enabled and self.weight != 1:
+            raise ValueError("critique.weight does nothing without critique.enabled=true")
+        return self
+
+
 class LossSettings(Settings):
     """Terms of the loss. The defaults are plain Bradley-Terry, which no regulariser beat in arXiv 2509.16127.
 
@@ -79,6 +98,8 @@ class LossSettings(Settings):
     """Whether pairs that text alone decides count less."""
     contrastive: ContrastiveSettings = ContrastiveSettings()
     """Whether an answer is to lose reward beside images that it does not belong to."""
+    critique: CritiqueSettings = CritiqueSettings()
+    """Whether answers are scored behind critiques of them."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -86,4 +107,14 @@ class LossSettings(Settings):
         of_pairs = [name for name in fields if getattr(self, name)]
         if self.kwise and of_pairs:
             raise ValueError(f"kwise=true takes no {', '.join(of_pairs)}: they are of pairs, not of groups of answers")
+        beside = [name for name, on in self._by_images() if on]
+        if self.critique.enabled and beside:
+            raise ValueError(
+                f"critique takes no {', '.join(beside)}: the critique tells what the image shows, so that a reader "
+                "without the image, or with another one, is told all the same"
+            )
         return self
+
+    def _by_images(self) -> tuple[tuple[str, bool], ...]:
+        """Terms that compare what is read with and without the pair's images, and whether they are on."""
+        return ("shortcut", self.shortcut.enabled), ("contrastive", bool(self.contrastive.weight))

@@ -16,13 +16,15 @@ class Conversation:
 
     messages: tuple[Message, ...]
     images: tuple[bytes, ...]
+    critique: str | None = None
+    """What somebody wrote of the last answer, for reward models that read critiques; it stands behind the answer."""
 
 
-def reward_conversation(prompt: Mapping[str, Any], answer: str) -> Conversation:
+def reward_conversation(prompt: Mapping[str, Any], answer: str, critique: str | None = None) -> Conversation:
     """What a reward model reads for an answer to a prompt row, of which `question`, `images` and `history` count."""
     contents = tuple(image["bytes"] or b"" for image in prompt["images"] or ())
     messages = answered(prompt["question"], len(contents), answer, prompt["history"])
-    return Conversation(tuple(messages), contents)
+    return Conversation(tuple(messages), contents, critique)
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dt2it_ray.data.critiques import CRITIQUE_COLUMNS
 from dt2it_ray.errors import InputError
 from dt2it_ray.models.protocols import Conversation, reward_conversation
 from dt2it_ray.store.files import Folder
 
 PAIR_COLUMNS = ("pair_id", "prompt_id", "chosen_id", "rejected_id")
+NO_CRITIQUES = (None, None)
 PROMPT_COLUMNS = ("prompt_id", "images", "history", "question")
 
 
@@ -30,16 +32,23 @@ class TrainingPair:
 class TrainingRows:
     """Pairs by number. Image bytes and texts stay in Arrow until a pair is asked for."""
 
-    def __init__(self, pairs: pa.Table, prompts: pa.Table, answers: pa.Table) -> None:
+    def __init__(self, pairs: pa.Table, prompts: pa.Table, answers: pa.Table, critiques: bool = False) -> None:
         """`pairs` has `PAIR_COLUMNS` and may have `weight` and `strength`; `prompts` has `PROMPT_COLUMNS`; `answers`
-        answer_id and text.
+        answer_id and text. With `critiques`, conversations have those of the pairs' `CRITIQUE_COLUMNS`.
 
         Raises:
-            InputError: there are no pairs, or a pair names a prompt or an answer that is not there.
+            InputError: there are no pairs, or a pair names a prompt or an answer that is not there, or the pairs have
+                no critiques and are to have some.
         """
         if not pairs.num_rows:
             raise InputError("there are no training pairs; see the counts of the steps before")
-        self._pairs, self._prompts, self._answers = pairs, prompts, answers
+        lacking = [name for name in CRITIQUE_COLUMNS if critiques and name not in pairs.column_names]
+        if lacking:
+            raise InputError(
+                f"loss.critique.enabled=true, and the table of pairs has no column {' nor '.join(lacking)}: bring "
+                "critiques of both answers of each pair, or leave it off"
+            )
+        self._pairs, self._prompts, self._answers, self._critiqued = pairs, prompts, answers, critiques
         self._prompt_row = _places(pairs["prompt_id"], prompts["prompt_id"], "prompt")
         self._chosen_row = _places(pairs["chosen_id"], answers["answer_id"], "answer")
         self._rejected_row = _places(pairs["rejected_id"], answers["answer_id"], "answer")
@@ -58,8 +67,10 @@ class TrainingRows:
         """Pair number `index` of the table."""
         place = int(self._prompt_row[index])
         prompt = {name: self._prompts[name][place].as_py() for name in PROMPT_COLUMNS}
+        critiques = [self._pairs[name][index].as_py() for name in CRITIQUE_COLUMNS] if self._critiqued else NO_CRITIQUES
         chosen, rejected = (
-            reward_conversation(prompt, self._answer(rows[index])) for rows in (self._chosen_row, self._rejected_row)
+            reward_conversation(prompt, self._answer(rows[index]), critique)
+            for rows, critique in zip((self._chosen_row, self._rejected_row), critiques, strict=True)
         )
         weight, strength = float(self.weights[index]), float(self._strengths[index])
         return TrainingPair(self._pairs["pair_id"][index].as_py(), chosen, rejected, weight, strength)
@@ -78,7 +89,7 @@ class TrainingRows:
 
     def subset(self, kept: np.ndarray) -> "TrainingRows":
         """The pairs for which `kept` is true, in the same order, beside the same prompts and answers."""
-        return TrainingRows(self._pairs.filter(pa.array(kept)), self._prompts, self._answers)
+        return TrainingRows(self._pairs.filter(pa.array(kept)), self._prompts, self._answers, self._critiqued)
 
     def images(self) -> Iterator[bytes]:
         """Every image of every prompt, in the order of the table; an image of two prompts comes twice."""
@@ -114,11 +125,13 @@ class TrainingRows:
         return self._answers["text"][int(row)].as_py()
 
 
-def open_training_rows(pairs_paths: Sequence[str], rows_paths: Sequence[Sequence[str]]) -> TrainingRows:
+def open_training_rows(
+    pairs_paths: Sequence[str], rows_paths: Sequence[Sequence[str]], critiques: bool = False
+) -> TrainingRows:
     """The rows that the part files of a table of pairs need, sorted by pair_id.
 
     Each entry of `rows_paths` is one part: a Parquet file with prompt_id, images, question, and `answers` (list of
-    struct<answer_id, text>) in the same file or in a second one with a prompt_id.
+    struct<answer_id, text>) in the same file or in a second one with a prompt_id. `critiques`: see `TrainingRows`.
 
     Raises:
         InputError: see `TrainingRows`. StoreError: a file is missing or damaged.
@@ -130,7 +143,7 @@ def open_training_rows(pairs_paths: Sequence[str], rows_paths: Sequence[Sequence
     for files in rows_paths:
         prompts.append(_read(files[0], PROMPT_COLUMNS, wanted))
         answers.append(_flatten(_read(files[-1], ("prompt_id", "answers"), wanted)))
-    return TrainingRows(pairs, _distinct(prompts, "prompt_id"), _distinct(answers, "answer_id"))
+    return TrainingRows(pairs, _distinct(prompts, "prompt_id"), _distinct(answers, "answer_id"), critiques)
 
 
 def read_pair_ids(paths: Sequence[str]) -> pa.Array:
