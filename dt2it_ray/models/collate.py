@@ -73,10 +73,23 @@ class Encoder:
         self._opened: tuple[str, np.ndarray] = ("", np.empty(0, dtype=np.int64))
         """The last prompt, with its opened answer turn: the answers of a prompt arrive one after the other."""
 
+    @property
+    def pixel_limits(self) -> dict[str, int]:
+        """Fewest and most pixels of a prepared image, as image processors name them; empty for a text model."""
+        return dict(self._size)
+
     def encode(self, conversation: Conversation) -> Encoded | Dropped:
-        """The inputs of a finished conversation: its system prompt, the chat template, no generation prompt."""
+        """The inputs of a finished conversation: its system prompt, the chat template, no generation prompt; behind the
+        answer its critique, if it has one."""
         messages = with_system(conversation.messages, self._system_prompts)
-        return self._encode(messages, conversation.images, open_turn=False)
+        if conversation.critique is None:
+            return self._encode(messages, conversation.images, open_turn=False)
+        whole = with_critique(messages, question_language(messages), conversation.critique)
+        made = self._encode(whole, conversation.images, open_turn=False, answer_turns=3)
+        if isinstance(made, Dropped):
+            return made
+        opened = self._ids(self._text(whole[:-1], open_turn=True), made.pictures)
+        return replace(made, critique=len(made.ids) - _common(opened, made.ids))
 
     def encode_prompt(self, messages: Sequence[Message], images: Sequence[bytes]) -> Encoded | Dropped:
         """The inputs of a conversation that the model is to continue with an assistant turn."""

@@ -26,9 +26,22 @@ def outside_config(folder: str) -> RewardConfig | None:
     Raises:
         StoreError: it is not a model's folder.
     """
-    if _model_config(folder).get("model_type") not in VISION_LANGUAGE:
-        return None
-    return RewardConfig(name=Path(folder).name, system_prompts={}, fingerprint=_fingerprint(folder))
+    seen = _model_config(folder).get("model_type") in VISION_LANGUAGE
+    return imported_config(folder, shared_prompt=True) if seen else None
+
+
+def imported_config(folder: str, shared_prompt: bool) -> RewardConfig:
+    """The same for any folder with a linear head. Raises StoreError where there is no config.json."""
+    tree = _model_config(folder)
+    told = tree.get("dtype") or tree.get("torch_dtype")
+    return RewardConfig(
+        name=Path(folder).resolve().name,
+        system_prompts={},
+        shared_prompt=shared_prompt,
+        dtype="bfloat16" if told == "bfloat16" else "float32",
+        bias=stored_bias(folder),
+        fingerprint=_fingerprint(folder),
+    )
 
 
 class OutsideScorer:

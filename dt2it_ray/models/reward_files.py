@@ -4,9 +4,12 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import torch
 from pydantic import Field
 
 from dt2it_ray.data.chat import REWARD_SYSTEM
@@ -15,7 +18,7 @@ from dt2it_ray.models.collate import Encoder, open_encoder
 from dt2it_ray.models.heads import draw_weights, load_weights
 from dt2it_ray.models.lora import add_adapters, merged_weights
 from dt2it_ray.models.model_settings import CollateSettings
-from dt2it_ray.models.reward_heads import HEADS
+from dt2it_ray.models.reward_heads import HEAD, HEADS, bias_of
 from dt2it_ray.models.reward_model import RewardModel
 from dt2it_ray.models.reward_settings import ModelSettings, ReadoutSettings
 from dt2it_ray.models.weights import DTYPES, load_backbone
@@ -35,8 +38,32 @@ class RewardConfig(ReadoutSettings):
     """By language: what stands in front of a conversation without a system message."""
     collate: CollateSettings = CollateSettings()
     dtype: Literal["float32", "bfloat16"] = "float32"
+    bias: float = 0.0
+    """Added to every reward: that of somebody else's head. Ours learn none, as it cancels in every pair."""
     fingerprint: str = ""
     """Hash of the weights and of everything above."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether one linear layer on the last token makes the reward, which is all that other tools know."""
+        return (self.head, self.pooling, self.fusion) == ("linear", "last", "early")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """By which names a folder is read."""
+
+    head: str = HEAD
+    """Of the weight of a linear head."""
+    head_file: str | None = None
+    """File of the head where it is not among the others."""
+    with_bias: bool = False
+    """Whether the head's bias stands beside its weight."""
+    kind: str = "ForSequenceClassification"
+    """End of the class's name, for one linear layer on the last token."""
+
+
+OWN = Layout()
 
 
 def new_reward_model(folder: str, dtype: str, seed: int, settings: ModelSettings | None = None) -> RewardModel:
@@ -92,10 +119,19 @@ def read_reward_config(folder: str) -> RewardConfig:
     return parse_settings(RewardConfig, tree, where=str(path))
 
 
-def save_reward_model(model: RewardModel, encoder: Encoder, config: RewardConfig, folder: str) -> RewardConfig:
-    """Write a Hugging Face style folder: complete, or not at all. Returns the config with its fingerprint."""
-    from huggingface_hub import save_torch_state_dict
+def save_reward_model(
+    model: RewardModel,
+    encoder: Encoder,
+    config: RewardConfig,
+    folder: str,
+    layout: Layout = OWN,
+    finish: Callable[[Path], None] | None = None,
+) -> RewardConfig:
+    """Write a Hugging Face style folder: complete, or not at all. Returns the config with its fingerprint, which in
+    another layout than `OWN` stays that of the model.
 
+    `finish` is called with the folder before it gets its name.
+    """
     draft = f"{folder}.draft"
     shutil.rmtree(draft, ignore_errors=True)
     os.makedirs(draft)
@@ -104,13 +140,16 @@ def save_reward_model(model: RewardModel, encoder: Encoder, config: RewardConfig
     state |= model.readers.state_dict()
     # Cloned: DeepSpeed makes the weights views of one flat buffer, which safetensors refuses to write.
     state = {name: value.detach().to("cpu", DTYPES[config.dtype]).clone() for name, value in state.items()}
-    save_torch_state_dict(state, draft)
-    _save_backbone_config(model, config, draft)
+    _save_weights(state, config, layout, draft)
+    _save_backbone_config(model, config, layout, draft)
     encoder.tokenizer.save_pretrained(draft)
     if encoder.image_processor is not None:
         encoder.image_processor.save_pretrained(draft)
-    config = config.model_copy(update={"fingerprint": _fingerprint(draft, config)})
+    if layout == OWN:
+        config = config.model_copy(update={"fingerprint": _fingerprint(draft, config)})
     Path(draft, REWARD_CONFIG).write_text(config.model_dump_json(indent=2), encoding="utf-8")
+    if finish is not None:
+        finish(Path(draft))
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(draft, folder)
     return config
@@ -123,12 +162,25 @@ def _file_name(name: str, renamed: bool) -> str:
     return f"model.{name.removeprefix('language_model.') if renamed else name}"
 
 
-def _save_backbone_config(model: RewardModel, config: RewardConfig, folder: str) -> None:
+def _save_weights(state: dict[str, torch.Tensor], config: RewardConfig, layout: Layout, folder: str) -> None:
+    from huggingface_hub import save_torch_state_dict
+    from safetensors.torch import save_file
+
+    if layout.head != HEAD:
+        state[layout.head] = state.pop(HEAD)
+    if layout.with_bias:
+        state[bias_of(layout.head)] = torch.tensor([config.bias], dtype=DTYPES[config.dtype])
+    if layout.head_file is not None:
+        names = [name for name in state if name in (layout.head, bias_of(layout.head))]
+        save_file({name: state.pop(name) for name in names}, Path(folder, layout.head_file), metadata={"format": "pt"})
+    save_torch_state_dict(state, folder)
+
+
+def _save_backbone_config(model: RewardModel, config: RewardConfig, layout: Layout, folder: str) -> None:
     tree = model.backbone.config.to_dict()
     family = type(model.backbone).__name__.removesuffix("Model")
     # Other tools know one linear layer only; they refuse a class that they do not know instead of drawing a new head.
-    plain = (config.head, config.pooling, config.fusion) == ("linear", "last", "early")
-    kind = "ForSequenceClassification" if plain else "RewardModel"
+    kind = layout.kind if config.plain else "RewardModel"
     tree |= {"architectures": [family + kind], "dtype": config.dtype}
     tree |= {"id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}
     Path(folder, "config.json").write_text(json.dumps(tree, indent=2, sort_keys=True), encoding="utf-8")

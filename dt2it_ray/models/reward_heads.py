@@ -10,7 +10,9 @@ HEAD = "score.weight"
 """Of transformers' sequence classification, and ours."""
 VALUE_HEAD = "v_head.summary.weight"
 """Of TRL's value head, which LLaMA-Factory writes too, in a file of its own (value_head.safetensors)."""
-HEADS = (HEAD, VALUE_HEAD)
+VLLM_HEAD = "language_model.score.weight"
+"""Where vLLM looks for that of a model that sees images."""
+HEADS = (HEAD, VALUE_HEAD, VLLM_HEAD)
 
 
 def stored_head(folder: str) -> torch.Tensor | None:
@@ -31,9 +33,17 @@ def stored_head(folder: str) -> torch.Tensor | None:
 
 
 def stored_bias(folder: str) -> float:
-    """The number that a value head adds to every reward; 0 where it has none."""
-    bias = stored_tensor(folder, VALUE_HEAD.replace("weight", "bias"))
-    return 0.0 if bias is None else float(bias)
+    """The number that a folder's head adds to every reward; 0 where it has none."""
+    for name in HEADS:
+        bias = stored_tensor(folder, bias_of(name))
+        if bias is not None:
+            return float(bias)
+    return 0.0
+
+
+def bias_of(head: str) -> str:
+    """The name of a head's bias by that of its weight."""
+    return f"{head.removesuffix('weight')}bias"
 
 
 def stored_tensor(folder: str, name: str) -> torch.Tensor | None:
