@@ -79,17 +79,9 @@ class Encoder:
         return dict(self._size)
 
     def encode(self, conversation: Conversation) -> Encoded | Dropped:
-        """The inputs of a finished conversation: its system prompt, the chat template, no generation prompt; behind the
-        answer its critique, if it has one."""
+        """The inputs of a finished conversation: its system prompt, the chat template, no generation prompt."""
         messages = with_system(conversation.messages, self._system_prompts)
-        if conversation.critique is None:
-            return self._encode(messages, conversation.images, open_turn=False)
-        whole = with_critique(messages, question_language(messages), conversation.critique)
-        made = self._encode(whole, conversation.images, open_turn=False, answer_turns=3)
-        if isinstance(made, Dropped):
-            return made
-        opened = self._ids(self._text(whole[:-1], open_turn=True), made.pictures)
-        return replace(made, critique=len(made.ids) - _common(opened, made.ids))
+        return self._encode(messages, conversation.images, open_turn=False)
 
     def encode_prompt(self, messages: Sequence[Message], images: Sequence[bytes]) -> Encoded | Dropped:
         """The inputs of a conversation that the model is to continue with an assistant turn."""

@@ -52,7 +52,7 @@ class TorchScorer:
 
     def _rewards(self, groups: Sequence[Sequence[Encoded]]) -> list[float]:
         with torch.inference_mode():
-            rewards = self._model(packed_batch(groups, self.encoder).to(self._device))
+            rewards = self._model(prefix_batch(groups, self.encoder).to(self._device))
         # Adding 0.0 turns -0.0 into 0.0, which has other bytes.
         bias = self.config.bias
         return [round(reward + bias, self._settings.decimals) + 0.0 for reward in rewards.double().tolist()]
