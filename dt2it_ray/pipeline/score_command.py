@@ -23,7 +23,7 @@ from dt2it_ray.stages.answered_rows import LOAD_ANSWERED, AnsweredFiles
 from dt2it_ray.stages.ingest_settings import DuplicateSettings
 from dt2it_ray.stages.score_rows import SCORE_ANSWERS, SCORE_PAIRS, ScoreRowsSettings
 from dt2it_ray.stages.stage import Step
-from dt2it_ray.store.files import Folder
+from dt2it_ray.store.files import Folder, place_of
 from dt2it_ray.store.manifest import Manifest
 
 ANSWERS = "answers"
@@ -111,19 +111,18 @@ def run_score(settings: ScoreRunSettings) -> dict[str, Any]:
     with run.held(LOCK_FILE):
         driven = drive(steps, run, settings, settings.max_concurrent_steps)
         made = driven.manifests
-        path = PurePosixPath(settings.output)
-        beside = Folder(str(path.parent))
-        dropped = write_refused(beside, dropped_name(path.name), _refused(run, made))
+        beside, name = place_of(settings.output)
+        dropped = write_refused(beside, dropped_name(name), _refused(run, made))
         scored = made[SCORE_STEP]
         if scored.counts.rows_out:
-            _write(run, scored, beside, path)
+            _write(run, scored, beside, name)
     if not scored.counts.rows_out:
         told = ", ".join(f"{reason} {rows:,}" for reason, rows in dropped.items()) or "there are none"
         raise InputError(
             f"{settings.files.input}: no row can be scored as {settings.ingest.format} ({told}). "
-            f"{beside.path(dropped_name(path.name))} tells why, row by row."
+            f"{beside.path(dropped_name(name))} tells why, row by row."
         )
-    beside.delete(f"{path.name}{STEPS}")
+    beside.delete(f"{name}{STEPS}")
     return {"rows": scored.counts.rows_out, "dropped": dropped, "wall_s": round(driven.wall_s, 1)}
 
 
@@ -134,12 +133,12 @@ def _refused(run: Folder, made: Made) -> Iterator[Mapping[str, Any]]:
         yield placed({**row, "detail": f"whole row: {row['detail']}"})
 
 
-def _write(run: Folder, scored: Manifest, folder: Folder, path: PurePosixPath) -> None:
+def _write(run: Folder, scored: Manifest, folder: Folder, name: str) -> None:
     """Write the rows in the order of the source, which that of their ids is."""
     tables = rows_of(run, scored)
-    if path.suffix == ".jsonl":
-        write_json((row for table in tables for row in table.to_pylist()), folder, path.name, as_list=False)
+    if name.endswith(".jsonl"):
+        write_json((row for table in tables for row in table.to_pylist()), folder, name, as_list=False)
         return
-    with folder.replacing(path.name) as stream, pq.ParquetWriter(stream, SCORED, compression="zstd") as writer:
+    with folder.replacing(name) as stream, pq.ParquetWriter(stream, SCORED, compression="zstd") as writer:
         for table in tables:
             writer.write_table(table.cast(SCORED))
