@@ -17,8 +17,26 @@ SHARED, PADDING = 0, -1
 
 
 @dataclass(frozen=True)
+class Block:
+    """Where the tokens of one group are in a packed row."""
+
+    shared: int
+    """Tokens that all its conversations begin with; all tokens of a conversation alone."""
+    own: tuple[int, ...]
+    """Tokens of the rest of each conversation; empty for a conversation alone."""
+
+    @property
+    def length(self) -> int:
+        """Tokens of the block."""
+        return self.shared + sum(self.own)
+
+
+@dataclass(frozen=True)
 class PrefixBatch:
-    """Model inputs of B rows that hold N conversations, in the order in which they were given."""
+    """Model inputs of B rows that hold N conversations, in the order in which they were given.
+
+    Each row is one group, or one row holds all groups, block after block, and there is no padding (`packed_batch`).
+    """
 
     ids: torch.Tensor
     """[B, L] token ids, padded on the right."""
@@ -38,15 +56,20 @@ class PrefixBatch:
     """`Picture.key` of the distinct images."""
     shown: tuple[int, ...]
     """Which distinct image each image place shows, row by row."""
+    blocks: tuple[Block, ...] = ()
+    """The groups of a packed row, in order; empty where each row is one group."""
 
     def to(self, device: torch.device | str) -> "PrefixBatch":
         """The same batch on another device."""
         tensors = (self.ids, self.positions, self.branch, self.last, self.answers, self.patches, self.grids)
         moved = (None if tensor is None else tensor.to(device) for tensor in tensors)
-        return PrefixBatch(*moved, keys=self.keys, shown=self.shown)  # type: ignore[arg-type]
+        return PrefixBatch(*moved, keys=self.keys, shown=self.shown, blocks=self.blocks)  # type: ignore[arg-type]
 
     def mask(self, dtype: torch.dtype) -> torch.Tensor:
-        """[B, 1, L, L] what is added to attention logits: 0 where a token may look, the smallest number elsewhere."""
+        """[B, 1, L, L] what is added to attention logits: 0 where a token may look, the smallest number elsewhere.
+
+        Of rows that are one group each.
+        """
         length = self.ids.shape[1]
         looking, seen = self.branch[:, :, None], self.branch[:, None, :]
         causal = torch.ones(length, length, dtype=torch.bool, device=self.ids.device).tril()
@@ -58,6 +81,20 @@ class PrefixBatch:
     def tokens(self) -> torch.Tensor:
         """[B, L] 1 for tokens, 0 for padding: the mask of rows that hold one conversation each."""
         return (self.branch != PADDING).long()
+
+    def group_of(self) -> torch.Tensor:
+        """[N] the number of each conversation's group."""
+        if not self.blocks:
+            return self.last[:, 0]
+        counts = torch.tensor([max(1, len(block.own)) for block in self.blocks], device=self.ids.device)
+        return torch.arange(len(self.blocks), device=self.ids.device).repeat_interleave(counts)
+
+    def by_group(self, marks: torch.Tensor) -> torch.Tensor:
+        """[groups, longest] of marks [B, L] of tokens, False after the end of a block."""
+        if not self.blocks:
+            return marks
+        blocks = marks[0].split([block.length for block in self.blocks])
+        return nn.utils.rnn.pad_sequence(list(blocks), True, False)
 
 
 def shared_length(group: Sequence[Encoded]) -> int:

@@ -8,6 +8,7 @@ from torch import nn
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.fusion import build_fusion, image_tokens
 from dt2it_ray.models.heads import build_head
+from dt2it_ray.models.packed_attention import attend_by_blocks, parts_of
 from dt2it_ray.models.pooling import pool
 from dt2it_ray.models.prefix import PrefixBatch
 from dt2it_ray.models.reward_settings import ModelSettings
@@ -26,6 +27,7 @@ class RewardModel(nn.Module):
         self.settings = settings or ModelSettings()
         if self.settings.shared_prompt:
             check_sharing(backbone)
+            attend_by_blocks(backbone)
         config = backbone.config.get_text_config()
         fusion = self.settings.fusion
         self.sees = hasattr(backbone, "visual")
@@ -36,6 +38,8 @@ class RewardModel(nn.Module):
         self.width = config.hidden_size if fusion == "early" else 2 * config.hidden_size
         """Of what the head reads."""
         self.score = build_head(self.settings, self.width, backbone.dtype)
+        self.language_head: torch.Tensor | None = None
+        """[vocabulary, H] of a model that writes critiques too and has a head of its own for that."""
         self.looks: dict[str, Look] = {}
         """What the vision tower makes of images, by key, see `look_once`."""
         freeze(backbone, self.settings)
@@ -57,13 +61,21 @@ class RewardModel(nn.Module):
 
     def pooled(self, batch: PrefixBatch) -> torch.Tensor:
         """[N, width] what the head reads. Image places of a batch without patches hold the placeholder's embedding."""
+        return self.read(batch, *self.states(batch))
+
+    def states(self, batch: PrefixBatch) -> tuple[torch.Tensor, Look | None]:
+        """[B, L, H] hidden states of the text model, and what the vision tower makes of the batch's images."""
         looks = None if batch.patches is None else self._look(batch)
+        return self._hidden(batch, looks if self.fusion is None else None), looks
+
+    def read(self, batch: PrefixBatch, hidden: torch.Tensor, looks: Look | None) -> torch.Tensor:
+        """[N, width] what the head reads of `states`."""
+        text = pool(hidden, batch, self.settings.pooling)
         if self.fusion is None:
-            return pool(self._hidden(batch, looks), batch, self.settings.pooling)
-        text = pool(self._hidden(batch, None), batch, self.settings.pooling)
-        places = batch.ids == self.backbone.config.image_token_id
+            return text
+        places = batch.by_group(batch.ids == self.backbone.config.image_token_id)
         seen = image_tokens(looks[0] if looks else None, places, like=text)
-        return self.fusion(text, batch.last[:, 0], *seen)
+        return self.fusion(text, batch.group_of(), *seen)
 
     def _hidden(self, batch: PrefixBatch, looks: Look | None) -> torch.Tensor:
         """[B, L, H] hidden states of the text model, which sees the images if `looks` are given."""
@@ -77,11 +89,19 @@ class RewardModel(nn.Module):
             visual = {"visual_pos_masks": places, "deepstack_visual_embeds": deep} if deep else {}
         return (self.backbone.language_model if self.sees else self.backbone)(
             inputs_embeds=embeddings,
-            attention_mask=batch.mask(embeddings.dtype) if self.settings.shared_prompt else batch.tokens(),
             position_ids=batch.positions if self.sees else batch.positions[0],
             use_cache=False,
+            **self._looking(batch, embeddings.dtype),
             **visual,
         ).last_hidden_state
+
+    def _looking(self, batch: PrefixBatch, dtype: torch.dtype) -> dict[str, Any]:
+        """What tells the attention which tokens see which."""
+        if batch.blocks:
+            # A mask of four dimensions goes through transformers' models as it is; nobody looks at this one.
+            unused = torch.zeros(1, 1, 1, 1, dtype=dtype, device=batch.ids.device)
+            return {"attention_mask": unused, "parts": parts_of(batch, dtype)}
+        return {"attention_mask": batch.mask(dtype) if self.settings.shared_prompt else batch.tokens()}
 
     def _look(self, batch: PrefixBatch) -> Look:
         """Features for every image token of the batch, each distinct image computed once."""

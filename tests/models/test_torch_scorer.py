@@ -10,9 +10,10 @@ from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.schema import DropReason
 from dt2it_ray.errors import ConfigError, StoreError
 from dt2it_ray.models import torch_scorer
-from dt2it_ray.models.collate import open_encoder
+from dt2it_ray.models.collate import Encoded, Encoder, open_encoder
 from dt2it_ray.models.model_settings import CollateSettings, ScoreSettings
-from dt2it_ray.models.prefix import prefix_batch as PREFIX
+from dt2it_ray.models.packing import packed_batch as PACKED
+from dt2it_ray.models.prefix import PrefixBatch
 from dt2it_ray.models.protocols import Conversation
 from dt2it_ray.models.reward_files import RewardConfig, new_reward_model, save_reward_model
 from dt2it_ray.models.torch_scorer import TorchScorer
@@ -81,19 +82,25 @@ def test_what_cannot_be_encoded_is_dropped_and_its_neighbours_are_not(scorer: To
     assert [scores[0], scores[3]] == scorer.score(CHATS[:2])
 
 
-@pytest.mark.parametrize(("tokens", "answers"), [(1, 16), (8192, 2)])
-def test_rows_end_at_a_number_of_tokens_and_of_answers_without_a_change_of_scores(
-    scorer: TorchScorer, monkeypatch: pytest.MonkeyPatch, tokens: int, answers: int
+@pytest.mark.parametrize("shares", [True, False])
+@pytest.mark.parametrize(("tokens", "most"), [(1, 1), (105, 2), (8192, 3)])
+def test_passes_end_at_a_number_of_tokens_without_a_change_of_scores(
+    saved: str, scorer: TorchScorer, monkeypatch: pytest.MonkeyPatch, tokens: int, most: int, shares: bool
 ) -> None:
     together = scorer.score(CHATS)
-    rows: list[int] = []
+    passes: list[tuple[int, int, int]] = []
+
+    def noted(groups: list[list[Encoded]], encoder: Encoder) -> PrefixBatch:
+        batch = PACKED(groups, encoder)
+        passes.append((batch.ids.numel(), len(batch.last), max(map(len, groups))))
+        return batch
+
     monkeypatch.setitem(torch_scorer.TOKENS_PER_PASS, "cpu", tokens)
-    monkeypatch.setattr(torch_scorer, "ANSWERS_PER_ROW", answers)
-    monkeypatch.setattr(
-        torch_scorer, "prefix_batch", lambda groups, encoder: rows.extend(map(len, groups)) or PREFIX(groups, encoder)
-    )
-    assert scorer.score(CHATS) == together
-    assert max(rows) == (1 if tokens == 1 else answers)
+    monkeypatch.setattr(torch_scorer, "packed_batch", noted)
+    config = scorer.config.model_copy(update={"shared_prompt": shares})
+    assert TorchScorer(saved, threads=1, config=config).score(CHATS) == together
+    assert all(size <= tokens or conversations == 1 for size, conversations, _ in passes)
+    assert max(answers for *_, answers in passes) == (most if shares else 1)
 
 
 def test_answers_have_rows_of_their_own_where_the_model_shares_no_prompt(
@@ -102,7 +109,7 @@ def test_answers_have_rows_of_their_own_where_the_model_shares_no_prompt(
     apart = TorchScorer(saved, threads=1, config=scorer.config.model_copy(update={"shared_prompt": False}))
     rows: list[int] = []
     monkeypatch.setattr(
-        torch_scorer, "prefix_batch", lambda groups, encoder: rows.extend(map(len, groups)) or PREFIX(groups, encoder)
+        torch_scorer, "packed_batch", lambda groups, encoder: rows.extend(map(len, groups)) or PACKED(groups, encoder)
     )
     assert apart.score(CHATS) == scorer.score(CHATS)
     assert rows == [*[1] * len(CHATS), *rows[len(CHATS) :]]
