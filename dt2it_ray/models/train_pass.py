@@ -13,7 +13,8 @@ from dt2it_ray.errors import StageFailed
 from dt2it_ray.models.collate import Encoded, Encoder
 from dt2it_ray.models.contrastive import OtherImages
 from dt2it_ray.models.loss import losses
-from dt2it_ray.models.prefix import prefix_batch, row_length
+from dt2it_ray.models.packing import packed_batch
+from dt2it_ray.models.prefix import row_length
 from dt2it_ray.models.train_figures import by_group, figures
 from dt2it_ray.models.train_groups import TrainingGroups
 from dt2it_ray.models.train_rows import TrainingPair
@@ -79,7 +80,7 @@ class Passes:
             # DeepSpeed's collective calls must be the same on all workers, so a worker without pairs goes along.
             micro.add(_blank(self._encoder), 0.0, np.nan, [])
         apart = [[other] for others in micro.others for other in others]
-        batch = prefix_batch([*micro.groups, *apart], self._encoder).to(self.engine.device)
+        batch = packed_batch([*micro.groups, *apart], self._encoder).to(self.engine.device)
         sizes = [len(group) for group in micro.groups]
         read = self.engine(batch).view(-1, sum(sizes) + len(apart))
         rewards, *proxy = (by_group(each, sizes) for each in read[:, : sum(sizes)])
