@@ -4,13 +4,14 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dt2it_ray.data.chat import REWARD_SYSTEM, Message, with_system
+from dt2it_ray.data.chat import REWARD_SYSTEM, Message, question_language, with_system
+from dt2it_ray.data.critiques import with_critique
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.images import BadImage, decode
 from dt2it_ray.data.schema import DropReason
@@ -43,6 +44,8 @@ class Encoded:
     pictures: tuple[Picture, ...]
     start: int = 0
     """Leading tokens that stand in the prompt with its opened answer turn too; 0 where `pooling` does not ask."""
+    critique: int = 0
+    """Last tokens that are the critique and the end of its turn; 0 where the conversation has none."""
 
 
 class Encoder:
@@ -79,15 +82,25 @@ class Encoder:
         return dict(self._size)
 
     def encode(self, conversation: Conversation) -> Encoded | Dropped:
-        """The inputs of a finished conversation: its system prompt, the chat template, no generation prompt."""
+        """The inputs of a finished conversation: its system prompt, the chat template, no generation prompt; behind the
+        answer its critique, if it has one."""
         messages = with_system(conversation.messages, self._system_prompts)
-        return self._encode(messages, conversation.images, open_turn=False)
+        if conversation.critique is None:
+            return self._encode(messages, conversation.images, open_turn=False)
+        whole = with_critique(messages, question_language(messages), conversation.critique)
+        made = self._encode(whole, conversation.images, open_turn=False, answer_turns=3)
+        if isinstance(made, Dropped):
+            return made
+        opened = self._ids(self._text(whole[:-1], open_turn=True), made.pictures)
+        return replace(made, critique=len(made.ids) - _common(opened, made.ids))
 
     def encode_prompt(self, messages: Sequence[Message], images: Sequence[bytes]) -> Encoded | Dropped:
         """The inputs of a conversation that the model is to continue with an assistant turn."""
         return self._encode(messages, images, open_turn=True)
 
-    def _encode(self, messages: Sequence[Message], images: Sequence[bytes], open_turn: bool) -> Encoded | Dropped:
+    def _encode(
+        self, messages: Sequence[Message], images: Sequence[bytes], open_turn: bool, answer_turns: int = 1
+    ) -> Encoded | Dropped:
         refused = refused_messages(messages, len(images), self._special)
         if refused is not None:
             return refused
@@ -102,7 +115,7 @@ class Encoder:
         if len(ids) > self.settings.max_length:
             detail = f"{len(ids)} tokens, more than max_length = {self.settings.max_length}"
             return Dropped(DropReason.PROMPT_TOO_LONG, detail, text)
-        prompt = messages if open_turn else messages[:-1]
+        prompt = messages if open_turn else messages[:-answer_turns]
         key = _digest(json.dumps(prompt, sort_keys=True).encode(), *(picture.key.encode() for picture in pictures))
         start = 0 if open_turn or self.readout.pooling == "last" else self._start(key, prompt, pictures, ids)
         return Encoded(key, ids, tuple(pictures), start)
@@ -120,9 +133,7 @@ class Encoder:
         if self._opened[0] != key:
             text = self._text(prompt, open_turn=True)
             self._opened = (key, self._ids(text, pictures[: text.count(IMAGE_TOKEN)]))
-        opened = self._opened[1][: len(ids)]
-        differing = np.flatnonzero(opened != ids[: len(opened)])
-        return int(differing[0]) if len(differing) else len(opened)
+        return _common(self._opened[1], ids)
 
     def picture(self, content: bytes) -> Picture | Dropped:
         """An encoded image prepared for the vision tower, within the pixel limits."""
@@ -178,6 +189,13 @@ def open_encoder(
     if not tokenizer.chat_template:
         raise StoreError(f"the tokenizer in {folder} has no chat template (chat_template.jinja)")
     return Encoder(tokenizer, image_processor, settings, system_prompts, readout)
+
+
+def _common(opened: np.ndarray, ids: np.ndarray) -> int:
+    """How many leading ids are alike."""
+    opened = opened[: len(ids)]
+    differing = np.flatnonzero(opened != ids[: len(opened)])
+    return int(differing[0]) if len(differing) else len(opened)
 
 
 def _sees_images(folder: str) -> bool:

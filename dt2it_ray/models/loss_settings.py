@@ -63,6 +63,11 @@ class CritiqueSettings(Settings):
             raise ValueError("critique.weight does nothing without critique.enabled=true")
         return self
 
+    @property
+    def taught(self) -> bool:
+        """Whether the model learns to write critiques itself."""
+        return self.enabled and self.weight > 0
+
 
 class LossSettings(Settings):
     """Terms of the loss. The defaults are plain Bradley-Terry, which no regulariser beat in arXiv 2509.16127.

@@ -15,6 +15,7 @@ from pydantic import Field
 from dt2it_ray.data.chat import REWARD_SYSTEM
 from dt2it_ray.errors import ConfigError, StoreError
 from dt2it_ray.models.collate import Encoder, open_encoder
+from dt2it_ray.models.critique import LANGUAGE_HEAD
 from dt2it_ray.models.heads import draw_weights, load_weights
 from dt2it_ray.models.lora import add_adapters, merged_weights
 from dt2it_ray.models.model_settings import CollateSettings
@@ -38,6 +39,8 @@ class RewardConfig(ReadoutSettings):
     """By language: what stands in front of a conversation without a system message."""
     collate: CollateSettings = CollateSettings()
     dtype: Literal["float32", "bfloat16"] = "float32"
+    critiques: bool = False
+    """Whether it reads a critique behind each answer, and is to score none without."""
     bias: float = 0.0
     """Added to every reward: that of somebody else's head. Ours learn none, as it cancels in every pair."""
     fingerprint: str = ""
@@ -138,6 +141,8 @@ def save_reward_model(
     renamed = model.backbone.config.model_type in OLD_NAMES
     state = {_file_name(name, renamed): value for name, value in merged_weights(model.backbone).items()}
     state |= model.readers.state_dict()
+    if model.language_head is not None:
+        state[LANGUAGE_HEAD] = model.language_head
     # Cloned: DeepSpeed makes the weights views of one flat buffer, which safetensors refuses to write.
     state = {name: value.detach().to("cpu", DTYPES[config.dtype]).clone() for name, value in state.items()}
     _save_weights(state, config, layout, draft)

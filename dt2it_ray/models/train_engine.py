@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from dt2it_ray.models.critique import CritiqueAware
 from dt2it_ray.models.language_model import LanguageModel
 from dt2it_ray.models.reward_model import RewardModel
 from dt2it_ray.models.schedule import Schedule
@@ -40,7 +41,7 @@ def deepspeed_config(job: TrainJob, schedule: Schedule, parameters: int) -> dict
 
 
 def start_deepspeed(model: RewardModel | LanguageModel, job: TrainJob, schedule: Schedule) -> Any:
-    """DeepSpeed's engine around the model, beside its proxy if a reward model's loss has one."""
+    """DeepSpeed's engine around the model, beside its proxy or its critiques if a reward model's loss has them."""
     import deepspeed
     import deepspeed.ops
 
@@ -56,6 +57,8 @@ def start_deepspeed(model: RewardModel | LanguageModel, job: TrainJob, schedule:
     if isinstance(model, RewardModel) and settings.loss.shortcut.enabled:
         learner = ShortcutAware(model, settings.loss.shortcut, settings.seed).to(job.device)
         head += learner.proxy.parameters()
+    if isinstance(model, RewardModel) and settings.loss.critique.taught:
+        learner = CritiqueAware(model, job.base, settings.zero_stage)
     trained = [parameter for parameter in model.backbone.parameters() if parameter.requires_grad]
     decay, rate = settings.weight_decay, settings.learning_rate
     groups = [
