@@ -29,3 +29,7 @@ class StoreError(Dt2itError):
 
 class InputError(Dt2itError):
     """Outside data does not have the layout that its format demands; names the file, row and field."""
+
+
+class Preempted(Dt2itError):
+    """A worker was told to end, and has saved what it did; whoever started it may go on from there."""

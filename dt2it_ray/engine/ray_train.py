@@ -3,14 +3,15 @@
 import contextlib
 import os
 import shutil
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dt2it_ray.errors import Dt2itError, StageFailed
+from dt2it_ray.engine.sigterm import told_to_end
+from dt2it_ray.errors import Dt2itError, Preempted, StageFailed
+from dt2it_ray.models.train_job import CHECKPOINTS
 from dt2it_ray.stages.stage import TrainPlacement
 
-CHECKPOINTS = "checkpoints"
-"""Ray Train's folder inside the output folder; removed when the model is there."""
 RUN_NAME = "training"
 
 
@@ -18,7 +19,9 @@ def run_training(job: Mapping[str, Any], placement: TrainPlacement) -> str:
     """Train on the Ray session that is running; blocks until done and returns the folder of the reward model.
 
     Called again with the same output folder after any crash, it goes on from the last checkpoint; with a finished
-    model in it, it returns at once. `job` holds the fields of `models.train_loop.TrainJob` up to `output`.
+    model in it, it returns at once. A worker that gets SIGTERM saves and ends, and the training goes on at once; so it
+    does when a machine goes, of which Ray tells before. `job` holds the fields of `models.train_loop.TrainJob` up to
+    `output`, and `task`: whether a model learns `rewards` (the default) or `answers`.
 
     Raises:
         StageFailed: the inputs or the figures are at fault, or workers died `max_failures` + 1 times; one paragraph
@@ -35,8 +38,10 @@ def run_training(job: Mapping[str, Any], placement: TrainPlacement) -> str:
         try:
             _trainer({**job, "output": output}, placement).fit()
         except (TrainingFailedError, RayError) as error:
-            failures += 1
             cause = _cause(error)
+            if isinstance(cause, Preempted):
+                continue
+            failures += 1
             # Our own errors are faults of the inputs or the figures: the next try would end the same way.
             if isinstance(cause, Dt2itError) or failures > placement.max_failures:
                 raise StageFailed(_explain(cause, job["name"], output)) from None
@@ -66,13 +71,18 @@ def _trainer(job: Mapping[str, Any], placement: TrainPlacement) -> Any:
         train_loop_config={**job, **_worker_fields(placement)},
         # Sums of counts stay on the CPU.
         torch_config=TorchConfig(backend="cpu:gloo,cuda:nccl" if gpu else "gloo"),
-        scaling_config=ScalingConfig(num_workers=placement.workers, use_gpu=gpu, resources_per_worker=resources),
+        scaling_config=ScalingConfig(
+            num_workers=_numbers(placement),
+            use_gpu=gpu,
+            resources_per_worker=resources,
+            elastic_resize_monitor_interval_s=placement.resize_check_s,
+        ),
         run_config=RunConfig(
             name=RUN_NAME,
             storage_path=os.path.join(job["output"], CHECKPOINTS),
             # Restarts are counted in `run_training`, which can tell a dead worker from an error of ours.
             failure_config=FailureConfig(max_failures=0),
-            checkpoint_config=CheckpointConfig(num_to_keep=1),
+            checkpoint_config=CheckpointConfig(num_to_keep=placement.keep_checkpoints),
         ),
     )
 
@@ -84,20 +94,25 @@ def train_worker(config: dict[str, Any]) -> None:
         os.environ["DS_ACCELERATOR"] = "cpu"
         # DeepSpeed asks for a compiled optimizer that we do not use; loading the compiler takes a second or more.
         os.environ["TORCHDYNAMO_DISABLE"] = "1"
+    from dt2it_ray.models.adapt_loop import adapt
     from dt2it_ray.models.train_loop import TrainJob, train
     from dt2it_ray.models.train_settings import TrainSettings
 
-    settings = TrainSettings.model_validate(config["settings"])
-    train(TrainJob(**{**config, "settings": settings}), _RaySession())
+    fields = {name: value for name, value in config.items() if name != "task"}
+    job = TrainJob(**{**fields, "settings": TrainSettings.model_validate(config["settings"])})
+    learn = {"rewards": train, "answers": adapt}[config.get("task", "rewards")]
+    with told_to_end() as told:
+        learn(job, _RaySession(told))
 
 
 class _RaySession:
     """Implements `models.train_loop.Session` on Ray Train."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: threading.Event) -> None:
+        """`told` is set when this process is told to end."""
         from ray import train
 
-        context = train.get_context()
+        context, self._told = train.get_context(), told
         self.rank, self.world_size = context.get_world_rank(), context.get_world_size()
 
     @contextlib.contextmanager
@@ -115,6 +130,20 @@ class _RaySession:
         from ray import train
 
         train.report(dict(metrics), checkpoint=train.Checkpoint.from_directory(folder))
+
+    def leaving(self) -> bool:
+        return self._told.is_set()
+
+    def warned(self) -> bool:
+        from ray import train
+
+        return train.get_preemption_info() is not None
+
+
+def _numbers(placement: TrainPlacement) -> int | tuple[int, int]:
+    """How many workers there are, or the fewest and the most of an elastic training."""
+    elastic = placement.max_workers > placement.workers
+    return (placement.workers, placement.max_workers) if elastic else placement.workers
 
 
 def _worker_fields(placement: TrainPlacement) -> dict[str, Any]:

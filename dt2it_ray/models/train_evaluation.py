@@ -11,9 +11,9 @@ import torch
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.models.evaluation_settings import EvaluationSettings
 from dt2it_ray.models.schedule import Schedule
-from dt2it_ray.models.train_figures import add, means_of, over_workers
+from dt2it_ray.models.train_figures import add, from_workers, means_of, over_workers
 from dt2it_ray.models.train_log import EVALUATED
-from dt2it_ray.models.train_pass import Forward, fail_of_pairs
+from dt2it_ray.models.train_pass import Forward, Pass, fail_of_pairs
 
 
 class Evaluator:
@@ -33,22 +33,29 @@ class Evaluator:
             StageFailed: a reward is not finite; on every worker, with the ids of the pairs.
         """
         sums: dict[str, float] = {}
-        suspects: list[str] = []
-        self.refused = []
-        everything = np.arange(len(self._groups))
-        self._passes.engine.eval()
-        with torch.no_grad():
-            for indices in self._schedule.share(everything, self._groups.lengths(), self._rank):
-                taken = self._passes.run(indices)
-                add(sums, taken.sums)
-                suspects += taken.suspects
-                self.refused += taken.refused
-        self._passes.engine.train()
+        taken = self._everything()
+        for each in taken:
+            add(sums, each.sums)
+        self.refused = [refusal for each in taken for refusal in each.refused]
         sums = over_workers(sums)
         if sums["broken"]:
+            suspects = [name for each in taken for name in each.suspects]
             fail_of_pairs(f"evaluation after step {step}: a reward or a loss is not finite", suspects)
         means = means_of(sums, float(self._groups.weights.sum()))
         return {f"{EVALUATED}{name}": figure for name, figure in {**means, "pairs": int(sums["pairs"])}.items()}
+
+    def errors(self) -> list[tuple[int, float]]:
+        """Of all groups by number, see `Pass.errors`; the same on all workers."""
+        return from_workers([error for each in self._everything() for error in each.errors])
+
+    def _everything(self) -> list[Pass]:
+        """A pass over each of this worker's micro-batches, without what a backward pass would need."""
+        everything, lengths = np.arange(len(self._groups)), self._groups.lengths()
+        self._passes.engine.eval()
+        with torch.no_grad():
+            taken = [self._passes.run(part) for part in self._schedule.share(everything, lengths, self._rank)]
+        self._passes.engine.train()
+        return taken
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """What is counted of an optimizer step: sums over micro-batches and workers, and the means that the log tells."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.distributed
@@ -49,6 +50,13 @@ def figures(
     return {**sums, "pairs": len(flat), "broken": float(broken.sum())}
 
 
+def errors(rewards: torch.Tensor, sizes: Sequence[int]) -> list[float]:
+    """For each of the first groups the mean over its pairs (`sizes` says how many) of 1 - sigmoid(margin)."""
+    margins = (rewards[:, :1] - rewards[:, 1:]).detach().double().cpu()
+    wrong = torch.sigmoid(-margins)
+    return [float(row[:size].mean()) for row, size in zip(wrong, sizes, strict=False)]
+
+
 def means_of(sums: Mapping[str, float], weight: float) -> dict[str, float]:
     """The figures of a step from the sums of all its pairs, whose weights (refused pairs too) sum to `weight`."""
     used = max(sums["pairs"], 1)
@@ -63,6 +71,13 @@ def add(sums: dict[str, float], more: Mapping[str, float]) -> None:
     """Add up by name."""
     for name, value in more.items():
         sums[name] = sums.get(name, 0.0) + value
+
+
+def from_workers(own: Sequence[Any]) -> list[Any]:
+    """What all workers have, in their order."""
+    everyone: list[Any] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(everyone, list(own))
+    return [each for part in everyone for each in part]
 
 
 def over_workers(sums: Mapping[str, float]) -> dict[str, float]:

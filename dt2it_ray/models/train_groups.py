@@ -41,11 +41,20 @@ class TrainingGroups:
 
     def order(self, seed: int, epoch: int) -> np.ndarray:
         """Group numbers in the order of an epoch: a function of the seed, the epoch and the pairs' names only."""
-        all_names = self.rows.pair_ids(self._places)
-        ends = np.append(self._starts[1:], len(all_names)).tolist()
-        names = [min(all_names[start:end]) for start, end in zip(self._starts.tolist(), ends, strict=True)]
+        names = self.names()
         ranks = [content_id("training-order", seed, epoch, name) for name in names]
         return np.array(sorted(range(len(names)), key=lambda index: (ranks[index], names[index])))
+
+    def names(self) -> list[str]:
+        """A name of each group that does not depend on the order of pairs."""
+        all_names = self.rows.pair_ids(self._places)
+        ends = np.append(self._starts[1:], len(all_names)).tolist()
+        return [min(all_names[start:end]) for start, end in zip(self._starts.tolist(), ends, strict=True)]
+
+    def patterns(self, columns: Sequence[str]) -> list[str]:
+        """The pattern of each group, that of its first pair: see `TrainingRows.patterns`."""
+        of_pairs = self.rows.patterns(columns)
+        return [of_pairs[place] for place in self._places[self._starts].tolist()]
 
     def _members(self, index: int) -> np.ndarray:
         """Places in the table of a group's pairs."""

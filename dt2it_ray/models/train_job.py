@@ -53,3 +53,11 @@ class Session(Protocol):
     def report(self, metrics: Mapping[str, Any], folder: str) -> None:
         """Store this worker's part of a checkpoint from a local folder. All workers call it and wait for each other."""
         ...
+
+    def leaving(self) -> bool:
+        """Whether this worker was told to end (SIGTERM)."""
+        ...
+
+    def warned(self) -> bool:
+        """Whether a machine of the workers is about to go. All workers call it and hear the same."""
+        ...

@@ -41,7 +41,8 @@ class TrainLog:
             _append(self._steps, [self.last])
         _append(self._refused, [{"step": step, **dropped.row(pair_id)} for pair_id, dropped in refused])
         if self._board is not None:
-            for name, figure in metrics.items():
+            numbers = {name: figure for name, figure in metrics.items() if isinstance(figure, int | float)}
+            for name, figure in numbers.items():
                 self._board.add_scalar(f"train/{name}", figure, step)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,17 +10,19 @@ from typing import Any
 import torch
 import torch.distributed
 
+from dt2it_ray.errors import Preempted
 from dt2it_ray.models.collate import Encoder, open_encoder
 from dt2it_ray.models.held_out import held_out
 from dt2it_ray.models.reward_files import RewardConfig, new_reward_model, save_reward_model
 from dt2it_ray.models.reward_model import RewardModel
 from dt2it_ray.models.schedule import Schedule, share_of_peak
-from dt2it_ray.models.train_checkpoint import restore_checkpoint, save_checkpoint
+from dt2it_ray.models.train_checkpoint import restore_arrays, restore_checkpoint, save_checkpoint
 from dt2it_ray.models.train_engine import start_deepspeed, whole_weights
 from dt2it_ray.models.train_evaluation import Evaluator, Standing, is_due
 from dt2it_ray.models.train_groups import TrainingGroups
 from dt2it_ray.models.train_job import CHECKPOINTS, Session, TrainJob
 from dt2it_ray.models.train_log import TrainLog, write_summary
+from dt2it_ray.models.train_notice import Notice, Notices
 from dt2it_ray.models.train_pass import Passes
 from dt2it_ray.models.train_rows import TrainingRows, open_training_rows
 from dt2it_ray.models.train_step import Trainer
@@ -40,6 +43,8 @@ class _Parts:
     encoder: Encoder
     schedule: Schedule
     trainer: Trainer
+    all_pairs: Evaluator
+    """Measures the pairs to learn from."""
     evaluator: Evaluator | None
     standing: Standing
 
@@ -50,6 +55,7 @@ def train(job: TrainJob, session: Session) -> None:
     Raises:
         StageFailed: a loss or gradient is not finite, and the message names the pairs; or the checkpoint to go on from
             was made by another number of workers.
+        Preempted: a worker was told to end, and a checkpoint was saved.
         ConfigError, InputError, StoreError: the settings or the inputs do not fit.
     """
     torch.set_num_threads(job.threads)
@@ -60,6 +66,7 @@ def train(job: TrainJob, session: Session) -> None:
             state = restore_checkpoint(parts.trainer.engine, folder, session.world_size)
             step = int(state["step"])
             parts.standing.restore(state["standing"])
+            parts.trainer.sampler.restore(restore_arrays(folder))
         torch.distributed.barrier()
     step = _run_steps(step, parts, session)
     if session.rank == 0:
@@ -70,7 +77,7 @@ def train(job: TrainJob, session: Session) -> None:
 
 def _prepare(job: TrainJob, session: Session) -> _Parts:
     settings, evaluation = job.settings, job.settings.evaluation
-    rows = open_training_rows([*job.pairs_paths, *job.held_out_paths], job.rows_paths)
+    rows = open_training_rows([*job.pairs_paths, *job.held_out_paths], job.rows_paths, settings.loss.critique.enabled)
     apart = held_out(rows, job.held_out_paths, evaluation, settings.seed)
     groups = TrainingGroups(rows if apart is None else rows.subset(~apart), settings.loss.kwise)
     schedule = Schedule(
@@ -86,8 +93,10 @@ def _prepare(job: TrainJob, session: Session) -> _Parts:
     if apart is not None:
         measured = TrainingGroups(rows.subset(apart), settings.loss.kwise)
         evaluator = Evaluator(Passes(engine, encoder, measured, settings), schedule, session.rank)
-    trainer = Trainer(Passes(engine, encoder, groups, settings), schedule, settings, session.rank)
-    return _Parts(job, model, encoder, schedule, trainer, evaluator, Standing(evaluation))
+    passes = Passes(engine, encoder, groups, settings)
+    trainer = Trainer(passes, schedule, settings, session.rank)
+    all_pairs = Evaluator(passes, schedule, session.rank)
+    return _Parts(job, model, encoder, schedule, trainer, all_pairs, evaluator, Standing(evaluation))
 
 
 def _looking_pays(rows: TrainingRows, schedule: Schedule) -> bool:
@@ -98,9 +107,11 @@ def _looking_pays(rows: TrainingRows, schedule: Schedule) -> bool:
 def _run_steps(step: int, parts: _Parts, session: Session) -> int:
     """Take the steps that are left; returns how many were taken in all."""
     job, schedule, trainer = parts.job, parts.schedule, parts.trainer
-    log = TrainLog(job.output, session.rank, step, job.tensorboard)
-    while step < schedule.steps and not parts.standing.hopeless:
+    log, notices = TrainLog(job.output, session.rank, step, job.tensorboard), Notices(session)
+    while not _is_over(step, parts):
+        told = _start_round(step, parts)
         figures = trainer.step(step, share_of_peak(step, schedule.steps, job.settings.warmup))
+        figures |= told
         refused = list(trainer.refused)
         if parts.evaluator is not None and is_due(job.settings.evaluation, step + 1, schedule):
             figures |= _evaluate(step, parts, parts.evaluator, session)
@@ -108,12 +119,34 @@ def _run_steps(step: int, parts: _Parts, session: Session) -> int:
             refused += () if job.held_out_paths else parts.evaluator.refused
         log.write(step, figures, refused)
         step += 1
-        if step % job.checkpoint_every_steps == 0 and step < schedule.steps:
-            state = {"step": step, "standing": parts.standing.state()}
-            save_checkpoint(trainer.engine, state, log.last, session)
-            _forget_models(parts, session)
+        notice = Notice.GO_ON if _is_over(step, parts) else notices.read()
+        if notice is not Notice.GO_ON or (step % job.checkpoint_every_steps == 0 and not _is_over(step, parts)):
+            _save(step, log.last, parts, session)
+        if notice is Notice.LEAVE:
+            log.close()
+            raise Preempted(f"a worker was told to end; {step} of {schedule.steps} steps are done and saved.")
     log.close()
     return step
+
+
+def _start_round(step: int, parts: _Parts) -> dict[str, Any]:
+    """Make new weights of pairs if they are due; returns what the log says of them."""
+    sampler = parts.trainer.sampler
+    if not sampler.starts_round(step):
+        return {}
+    if sampler.settings.measure == "all":
+        sampler.hear(parts.all_pairs.errors())
+    return sampler.start_round(step)
+
+
+def _is_over(step: int, parts: _Parts) -> bool:
+    return step >= parts.schedule.steps or parts.standing.hopeless
+
+
+def _save(step: int, metrics: Mapping[str, Any], parts: _Parts, session: Session) -> None:
+    state = {"step": step, "standing": parts.standing.state()}
+    save_checkpoint(parts.trainer.engine, state, metrics, session, parts.trainer.sampler.state())
+    _forget_models(parts, session)
 
 
 def _evaluate(step: int, parts: _Parts, evaluator: Evaluator, session: Session) -> dict[str, Any]:
@@ -130,7 +163,12 @@ def _save_model(parts: _Parts, session: Session, folder: Path) -> None:
         if session.rank == 0:
             folder.parent.mkdir(parents=True, exist_ok=True)
             readout = settings.model.readout().model_dump()
-            config = RewardConfig(name=parts.job.name, **readout, collate=settings.collate, dtype=settings.precision)
+            config = RewardConfig(
+                name=parts.job.name,
+                **readout,
+                collate=settings.collate,
+                dtype=settings.precision,
+            )
             save_reward_model(parts.model, parts.encoder, config, str(folder))
 
 

@@ -6,7 +6,6 @@ from typing import Any, NoReturn, Protocol
 
 import numpy as np
 import torch
-import torch.distributed
 
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.errors import StageFailed
@@ -15,7 +14,7 @@ from dt2it_ray.models.contrastive import OtherImages
 from dt2it_ray.models.loss import losses
 from dt2it_ray.models.packing import packed_batch
 from dt2it_ray.models.prefix import row_length
-from dt2it_ray.models.train_figures import by_group, figures
+from dt2it_ray.models.train_figures import by_group, errors, figures, from_workers
 from dt2it_ray.models.train_groups import TrainingGroups
 from dt2it_ray.models.train_rows import TrainingPair
 from dt2it_ray.models.train_settings import TrainSettings
@@ -33,6 +32,8 @@ class Pass:
     """Pairs whose reward or loss is not a finite number."""
     refused: list[tuple[str, Dropped]]
     """Pairs that could not be encoded; they count as a loss of 0."""
+    errors: list[tuple[int, float]] = field(default_factory=list)
+    """By number of group: how far the model is from its labels, see `train_figures.errors`."""
 
 
 class Forward(Protocol):
@@ -52,6 +53,7 @@ class _Micro:
     weights: list[float] = field(default_factory=list)
     strengths: list[float] = field(default_factory=list)
     names: list[list[str]] = field(default_factory=list)
+    indices: list[int] = field(default_factory=list)
     others: list[list[Encoded]] = field(default_factory=list)
     """Of each group, the chosen answer beside other images."""
     refused: list[tuple[str, Dropped]] = field(default_factory=list)
@@ -92,7 +94,8 @@ class Passes:
         tokens = sum(row_length(group) for group in [*micro.groups[: len(micro.names)], *apart])
         suspects: list[str] = []
         counted = figures(rewards, proxy, costs, micro.names, suspects)
-        return Pass(loss, {"loss": loss.item(), **terms, **counted, "tokens": tokens}, suspects, micro.refused)
+        wrong = list(zip(micro.indices, errors(rewards, [len(names) for names in micro.names]), strict=True))
+        return Pass(loss, {"loss": loss.item(), **terms, **counted, "tokens": tokens}, suspects, micro.refused, wrong)
 
     def _beside_others(self, pair: TrainingPair) -> list[Encoded]:
         """The chosen answer beside other images, those left out that cannot be decoded: their own pairs are refused."""
@@ -119,14 +122,13 @@ class Passes:
             if group:
                 micro.add(group, float(self.groups.weights[index]), pairs[0].strength, self._beside_others(pairs[0]))
                 micro.names.append(names)
+                micro.indices.append(index)
         return micro
 
 
 def fail_of_pairs(what: str, suspects: Sequence[str]) -> NoReturn:
     """Raise StageFailed with the suspects of all workers, which all call this."""
-    everyone: list[Any] = [None] * torch.distributed.get_world_size()
-    torch.distributed.all_gather_object(everyone, list(suspects))
-    names = sorted({name for part in everyone for name in part})
+    names = sorted(set(from_workers(suspects)))
     shown = f"{', '.join(names[:8])}{' ...' if len(names) > 8 else ''}"
     raise StageFailed(
         f"{what}. Pairs: {shown}. Look at these pairs (dt2it explain PAIR_ID); if they are sound, lower learning_rate "

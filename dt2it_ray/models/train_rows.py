@@ -117,6 +117,28 @@ class TrainingRows:
         answer = pc.utf8_length(self._answers["text"]).to_numpy()
         return question[self._prompt_row] + answer[self._chosen_row], answer[self._rejected_row]
 
+    def patterns(self, columns: Sequence[str]) -> list[str]:
+        """For each pair the values of columns of the table of pairs, joined; `longer` is which answer has more
+        characters.
+
+        Raises:
+            InputError: the table has no such column.
+        """
+        return [" | ".join(values) for values in zip(*map(self._pattern, columns), strict=True)]
+
+    def _pattern(self, column: str) -> list[str]:
+        if column == "longer":
+            sizes = pc.utf8_length(self._answers["text"]).to_numpy()
+            signs = np.sign(sizes[self._chosen_row] - sizes[self._rejected_row])
+            return [("same", "chosen", "rejected")[int(sign)] for sign in signs]
+        if column not in self._pairs.column_names:
+            known = [name for name in self._pairs.column_names if not name.endswith("_id")]
+            raise InputError(
+                f"train.sampler.patterns: the training pairs have no column {column!r}; there are "
+                f"{', '.join([*known, 'longer'])}"
+            )
+        return [str(value) for value in self._pairs[column].to_pylist()]
+
     def chosen_places(self) -> np.ndarray:
         """[pairs, 2] which prompt and which chosen answer each pair has, by their places in the rows."""
         return np.stack([self._prompt_row, self._chosen_row], axis=1)

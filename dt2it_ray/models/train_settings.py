@@ -8,6 +8,7 @@ from dt2it_ray.models.evaluation_settings import EvaluationSettings
 from dt2it_ray.models.loss_settings import LossSettings
 from dt2it_ray.models.model_settings import CollateSettings
 from dt2it_ray.models.reward_settings import ModelSettings
+from dt2it_ray.models.sampler_settings import SamplerSettings
 from dt2it_ray.settings import Settings
 
 
@@ -50,6 +51,8 @@ class TrainSettings(Settings):
     """What the reward model is made of, and which of its weights learn."""
     loss: LossSettings = LossSettings()
     """What is minimised."""
+    sampler: SamplerSettings = SamplerSettings()
+    """How often, or with what weight, each pair is learned from."""
     evaluation: EvaluationSettings = EvaluationSettings()
     """On which held-out pairs it is measured while it runs."""
     seed: int = 0

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from dt2it_ray.data.dropped import Dropped
+from dt2it_ray.models.sampler import Sampler
 from dt2it_ray.models.schedule import Schedule
 from dt2it_ray.models.train_engine import PEAK
-from dt2it_ray.models.train_figures import add, means_of, over_workers
+from dt2it_ray.models.train_figures import add, from_workers, means_of, over_workers
 from dt2it_ray.models.train_pass import Forward, fail_of_pairs
 from dt2it_ray.models.train_settings import TrainSettings
 
@@ -21,9 +22,10 @@ class Trainer:
         self._schedule, self._settings, self._rank = schedule, settings, rank
         self._lengths = self._groups.lengths()
         self._focused = settings.loss.shortcut.normalise == "last_mean_1"
-        self._order: tuple[int, np.ndarray] = (-1, np.empty(0, dtype=np.int64))
+        self.sampler = Sampler(self._groups, settings.sampler, schedule, settings.seed)
         self.refused: list[tuple[str, Dropped]] = []
         """Pairs of the last step that this worker could not encode; they count as a loss of 0."""
+        self._errors: list[tuple[int, float]] = []
 
     def step(self, step: int, share: float) -> dict[str, Any]:
         """Take a step at a share of the peak learning rates and return its figures, over all workers.
@@ -34,9 +36,9 @@ class Trainer:
         started = time.perf_counter()
         for group in self.engine.optimizer.param_groups:
             group["lr"] = share * group[PEAK]
-        batch = self._schedule.batch(self._order_of(self._schedule.epoch(step)), step)
+        batch = self.sampler.batch(step)
         weight = float(self._groups.weights[batch].sum())
-        self.refused = []
+        self.refused, self._errors = [], []
         sums: dict[str, float] = {}
         suspects: list[str] = []
         for number, indices in enumerate(self._schedule.share(batch, self._lengths, self._rank), start=1):
@@ -44,6 +46,8 @@ class Trainer:
             if number < self._schedule.micro_batches:
                 self.engine.step()
         sums = over_workers(sums)
+        if self.sampler.listens:
+            self.sampler.hear(from_workers(self._errors))
         if sums["broken"]:
             fail_of_pairs(f"step {step}: a reward or a loss is not finite", suspects)
         self.engine.step()
@@ -59,6 +63,7 @@ class Trainer:
             **means,
             "learning_rate": rate,
             "grad_norm": norm,
+            "workers": self._schedule.world_size,
             "pairs": int(sums["pairs"]),
             "pairs_per_s": round(sums["pairs"] / seconds, 1),
             "tokens": int(sums["tokens"]),
@@ -73,9 +78,5 @@ class Trainer:
         self.engine.backward(taken.loss / max(weight, 1e-12) * scale)
         suspects += taken.suspects
         self.refused += taken.refused
+        self._errors += taken.errors
         return taken.sums
-
-    def _order_of(self, epoch: int) -> np.ndarray:
-        if self._order[0] != epoch:
-            self._order = (epoch, self._groups.order(self._settings.seed, epoch))
-        return self._order[1]

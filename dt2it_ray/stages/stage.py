@@ -10,6 +10,7 @@ from pydantic import Field
 
 from dt2it_ray.data.dropped import dropped_table
 from dt2it_ray.settings import Settings
+from dt2it_ray.stages.train_placement import TrainPlacement
 from dt2it_ray.store.files import Folder
 from dt2it_ray.store.fingerprint import fingerprint
 
@@ -141,31 +142,6 @@ class Placement(Settings):
     def least(self) -> dict[str, float]:
         """What its workers need before the first row moves, in Ray's words."""
         return {"GPU": self.workers * self.gpus} if self.gpus else {"CPU": self.workers * self.cpus}
-
-
-class TrainPlacement(Settings):
-    """Where and how fast a training runs. Workers, threads and micro-batch size change rounding, nothing else."""
-
-    workers: int = Field(default=1, ge=1)
-    cpus: float = Field(default=1, gt=0)
-    """CPU cores of each worker; also its threads."""
-    gpus: float = Field(default=0, ge=0, le=1)
-    """GPUs of each worker; above 0 it computes on cuda."""
-    micro_batch_pairs: int = Field(default=16, ge=1)
-    """Most pairs of one forward pass of a worker."""
-    checkpoint_every_steps: int = Field(default=50, ge=1)
-    max_failures: int = Field(default=3, ge=0)
-    """How often a training whose worker died is started again from its last checkpoint."""
-    gradient_checkpointing: bool = False
-    """Compute activations twice to save memory."""
-    tensorboard: bool = False
-    """Write the training log for TensorBoard too, beside its JSON lines."""
-    max_dropped: float = Field(default=0.2, ge=0, le=1)
-    """As for other steps; a pair is dropped if its image cannot be decoded or it is too long."""
-
-    def least(self) -> dict[str, float]:
-        """What its workers need before the first step, in Ray's words."""
-        return {"CPU": self.workers * self.cpus, "GPU": self.workers * self.gpus}
 
 
 class NoSettings(Settings):

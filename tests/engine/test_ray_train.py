@@ -7,10 +7,12 @@ import signal
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
+from dt2it_ray.engine import ray_train
 from dt2it_ray.engine.ray_train import CHECKPOINTS, run_training
 from dt2it_ray.errors import StageFailed
 from dt2it_ray.models.train_log import read_training_log
@@ -43,8 +45,8 @@ def undisturbed(job: TrainJob, tmp_path_factory: pytest.TempPathFactory) -> Path
     return output
 
 
-def kill_worker_at(output: Path, step: int) -> None:
-    """Kill the training worker of this session with SIGKILL as soon as the log reaches a step."""
+def kill_worker_at(output: Path, step: int, how: signal.Signals = signal.SIGKILL) -> None:
+    """Send a signal to the training worker of this session as soon as the log reaches a step."""
     until = time.monotonic() + 120
     while len(read_training_log(str(output))) < step:
         if time.monotonic() > until:
@@ -53,7 +55,7 @@ def kill_worker_at(output: Path, step: int) -> None:
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
             if "RayTrainWorker" in " ".join(process.cmdline()):
-                os.kill(process.pid, signal.SIGKILL)
+                os.kill(process.pid, how)
 
 
 def test_a_killed_worker_and_a_second_run_end_with_the_same_bytes(
@@ -79,6 +81,30 @@ def test_a_killed_worker_and_a_second_run_end_with_the_same_bytes(
     stamp = Path(again, "model.safetensors").stat().st_mtime_ns
     assert run_training(fields(job, killed), ONE) == again
     assert Path(again, "model.safetensors").stat().st_mtime_ns == stamp
+
+
+def test_a_worker_that_gets_sigterm_saves_and_the_same_call_goes_on_to_the_same_bytes(
+    job: TrainJob, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts: list[list] = []
+    start = ray_train._trainer
+
+    def counted(*args: Any) -> Any:
+        starts.append(read_training_log(str(tmp_path)))
+        return start(*args)
+
+    monkeypatch.setattr(ray_train, "_trainer", counted)
+    killer = threading.Thread(target=kill_worker_at, args=(tmp_path, 5, signal.SIGTERM), daemon=True)
+    killer.start()
+    # It is no failure, and the only checkpoint is that of the signal.
+    model = run_training(fields(job, tmp_path), ONE.model_copy(update={"checkpoint_every_steps": 1000}))
+    killer.join()
+    assert Path(model, "model.safetensors").read_bytes() == (undisturbed / "model/model.safetensors").read_bytes()
+    steps = read_training_log(str(tmp_path))
+    assert [step["step"] for step in steps] == list(range(STEPS))
+    assert [len(before) for before in starts[:1]] == [0]
+    assert 5 <= len(starts[1]) < STEPS
+    assert steps[: len(starts[1])] == starts[1]
 
 
 def test_two_workers_learn_what_one_learns(job: TrainJob, undisturbed: Path, tmp_path: Path) -> None:

@@ -50,6 +50,12 @@ class LocalSession:
         if not self.left:
             raise Interrupted
 
+    def leaving(self) -> bool:
+        return False
+
+    def warned(self) -> bool:
+        return False
+
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> TrainJob:
@@ -81,12 +87,26 @@ def test_an_interrupted_training_ends_with_the_same_bytes(job: TrainJob, trained
     assert [step["step"] for step in read_training_log(str(tmp_path))] == list(range(6))
 
 
-def test_a_training_does_not_go_on_with_another_number_of_workers(job: TrainJob, tmp_path: Path) -> None:
-    again = dataclasses.replace(job, output=str(tmp_path), checkpoint_every_steps=1)
+def test_an_optimizer_that_every_worker_holds_goes_on_with_any_number_of_them(
+    job: TrainJob, trained: Path, tmp_path: Path
+) -> None:
+    settings = job.settings.model_copy(update={"zero_stage": 0})
+    again = dataclasses.replace(job, settings=settings, output=str(tmp_path), checkpoint_every_steps=1)
+    with pytest.raises(Interrupted):
+        train(again, LocalSession(tmp_path / "state", checkpoints_to_live=3))
+    (tmp_path / "state" / WORKERS_FILE).write_text("2")
+    train(again, LocalSession(tmp_path / "state"))
+    losses = [[step["loss"] for step in read_training_log(str(folder))] for folder in (tmp_path, trained)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4, abs=1e-7)
+
+
+def test_an_optimizer_that_is_split_in_another_way_does_not(job: TrainJob, tmp_path: Path) -> None:
+    settings = job.settings.model_copy(update={"zero_stage": 0, "precision": "bfloat16"})
+    again = dataclasses.replace(job, settings=settings, output=str(tmp_path), checkpoint_every_steps=1)
     with pytest.raises(Interrupted):
         train(again, LocalSession(tmp_path / "state", checkpoints_to_live=1))
     (tmp_path / "state" / WORKERS_FILE).write_text("2")
-    with pytest.raises(StageFailed, match=r"begun with 2 workers .* training\.workers=2"):
+    with pytest.raises(StageFailed, match=r"begun with 2 workers.* training\.workers=2"):
         train(again, LocalSession(tmp_path / "state"))
 
 

@@ -1,0 +1,37 @@
+"""Where and how fast a training runs, and who hears of it: settings that change no fingerprint."""
+
+from pydantic import Field
+
+from dt2it_ray.settings import Settings
+
+
+class TrainPlacement(Settings):
+    """Where and how fast a training runs. Workers, threads and micro-batch size change rounding, nothing else."""
+
+    workers: int = Field(default=1, ge=1)
+    max_workers: int = Field(default=0, ge=0)
+    """Most workers of an elastic training: it begins with as many as there is room for, at least `workers`, and goes on
+    from its last checkpoint with another number when machines come or go. 0: always `workers`."""
+    resize_check_s: float = Field(default=60.0, gt=0)
+    """How often an elastic training looks whether there is room for another number of workers (Ray Train's default)."""
+    cpus: float = Field(default=1, gt=0)
+    """CPU cores of each worker; also its threads."""
+    gpus: float = Field(default=0, ge=0, le=1)
+    """GPUs of each worker; above 0 it computes on cuda."""
+    micro_batch_pairs: int = Field(default=16, ge=1)
+    """Most pairs of one forward pass of a worker."""
+    checkpoint_every_steps: int = Field(default=50, ge=1)
+    keep_checkpoints: int = Field(default=1, ge=1)
+    """The newest ones that are on disk until the end. More than one for a disk that may lose the newest."""
+    max_failures: int = Field(default=3, ge=0)
+    """How often a training whose worker died is started again from its last checkpoint."""
+    gradient_checkpointing: bool = False
+    """Compute activations twice to save memory."""
+    tensorboard: bool = False
+    """Write the training log for TensorBoard too, beside its JSON lines."""
+    max_dropped: float = Field(default=0.2, ge=0, le=1)
+    """As for other steps; a pair is dropped if its image cannot be decoded or it is too long."""
+
+    def least(self) -> dict[str, float]:
+        """What its workers need before the first step, in Ray's words."""
+        return {"CPU": self.workers * self.cpus, "GPU": self.workers * self.gpus}
