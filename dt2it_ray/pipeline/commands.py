@@ -6,13 +6,16 @@ from typing import Annotated
 
 import typer
 
-from dt2it_ray.pipeline import reward_commands
+from dt2it_ray.pipeline import model_commands, reward_commands
 
 HELP = "Construct, curate and train multimodal reward models, after DT2IT-MRM (arXiv 2604.19544)."
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=HELP)
 app.command()(reward_commands.train)
 app.command()(reward_commands.score)
+app.command()(model_commands.ensemble)
+app.command()(model_commands.calibrate)
+app.command()(model_commands.export)
 
 Config = Annotated[
     str, typer.Option("--config", help="YAML file with the run's settings, e.g. jobs/configs/tiny.yaml.")
@@ -104,23 +107,6 @@ def ingest(
     named |= {"ingest.format": format, "ingest.images": images}
     for line in run_ingest_command(named, config or None, overrides or ()):
         typer.echo(line)
-
-
-@app.command()
-def export(
-    input: Annotated[
-        str, typer.Option("--input", help="Folder that `ingest` wrote, or a run of `construct` or `run`.")
-    ],
-    output: Annotated[str, typer.Option("--output", help="File of pairs: .json, .jsonl or .parquet.")],
-    to: Annotated[str, typer.Option("--to", help="llama_factory, trl, ms_swift, flat, ...: docs/formats.md.")] = "",
-    pairs: Annotated[
-        str, typer.Option(help="Model of a run whose training pairs to write; else the last iter-NN.")
-    ] = "",
-) -> None:
-    """Write the preferences of a folder in a format that trainers read; images are written once, beside the file."""
-    from dt2it_ray.pipeline.export_run import export_preferences
-
-    typer.echo(export_preferences(input, output, to or "llama_factory", pairs))
 
 
 @app.command()

@@ -71,10 +71,11 @@ def write_leaderboard(names: Sequence[str], page: str) -> None:
     Raises:
         InputError: a file is no such result. StoreError: a file cannot be read or written.
     """
-    write_text(page, build_leaderboard([_read_result(name) for name in names]))
+    write_text(page, build_leaderboard([read_result(name) for name in names]))
 
 
-def _read_result(path: str) -> dict[str, Any]:
+def read_result(path: str) -> dict[str, Any]:
+    """The figures in a file of `dt2it evaluate --json`. Raises InputError where it holds something else."""
     folder, name = parent_and_name(path)
     try:
         result = json.loads(folder.read(name))
