@@ -12,10 +12,10 @@ from dt2it_ray.pipeline.construct_plan import plan_construction
 from dt2it_ray.pipeline.drive import Made
 from dt2it_ray.pipeline.planner import Planner, refuse_misplaced
 from dt2it_ray.pipeline.run_settings import PlacedSettings
-from dt2it_ray.pipeline.study_losses_arms import ARMS, ENSEMBLE, PLAIN, SHORTCUT_ARMS, with_change
+from dt2it_ray.pipeline.study_losses_arms import ARMS, CRITIQUE, ENSEMBLE, PLAIN, SHORTCUT_ARMS, with_change
 from dt2it_ray.pipeline.study_run import run_study
 from dt2it_ray.settings import Settings
-from dt2it_ray.stages import evaluate, labels, mean_scores, score, shortcut_sets, train, world
+from dt2it_ray.stages import critiques, evaluate, labels, mean_scores, score, shortcut_sets, train, world
 from dt2it_ray.stages.construct import ConstructSettings
 from dt2it_ray.stages.evaluate import EvaluateSettings
 from dt2it_ray.stages.shortcut_sets import ShortcutSizes
@@ -92,10 +92,15 @@ def _plan_constructed(planner: Planner[LossStudySettings], seed: int) -> None:
     tests = world.plan_benchmarks(add, WorldSettings(seed=seed, benchmarks=settings.benchmarks))
     made = plan_construction(add, settings.construction, planner.backbone, rows)
     inputs = {"pairs": made.pairs, "rows/construct": rows, "answers/construct": made.candidates}
-    scores = {
-        arm: _plan_model(planner, f"{folder}/{arm}", with_change(settings.train, change, seed), inputs, tests)
-        for arm, change in ARMS.items()
-    }
+    answered = {"rows": rows, "candidates": made.candidates}
+    written = planner.add(f"{folder}/critiques", critiques.WRITE, critiques.CritiqueSettings(), answered)
+    both = {"pairs": made.pairs, "critiques": written}
+    joined = planner.add(f"{folder}/critiqued_pairs", critiques.JOIN, NoSettings(), both)
+    scores = {}
+    for arm, change in ARMS.items():
+        learned = {**inputs, "pairs": joined} if arm == CRITIQUE else inputs
+        how = with_change(settings.train, change, seed)
+        scores[arm] = _plan_model(planner, f"{folder}/{arm}", how, learned, tests)
     members = {f"{mean_scores.MEMBERS}{arm}": scores[arm] for arm in (PLAIN, *ENSEMBLE)}
     mean = planner.add(f"{folder}/ensemble/score", mean_scores.MEAN_SCORES, NoSettings(), members)
     planner.add(f"{folder}/ensemble/evaluate", evaluate.EVALUATE, settings.evaluate, {"rows": tests, "scores": mean})
@@ -108,7 +113,11 @@ def _plan_model(
     fit = train.FitSettings(backbone=planner.backbone, train=how)
     model = planner.add(f"{name}/train", train.TRAIN, fit, inputs)
     asked = {"rows": tests, "model": model}
-    scores = planner.add(f"{name}/score", score.SCORE, planner.settings.score, asked)
+    if how.loss.critique.enabled:
+        alone = critiques.CritiquedScoreSettings(score=planner.settings.score)
+        scores = planner.add(f"{name}/score", critiques.SCORE, alone, asked)
+    else:
+        scores = planner.add(f"{name}/score", score.SCORE, planner.settings.score, asked)
     planner.add(f"{name}/evaluate", evaluate.EVALUATE, planner.settings.evaluate, {"rows": tests, "scores": scores})
     return scores
 

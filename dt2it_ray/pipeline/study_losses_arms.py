@@ -10,6 +10,9 @@ PLAIN = "plain"
 Change = Mapping[str, Any]
 """Settings of a training by group, laid over those of the study."""
 
+FAST, CRITIQUE = "fast", "critique"
+LEARNING_RATE = 3e-4
+"""Of the whole model where it is to learn to write; a plain model is trained so, too, for comparison."""
 ENSEMBLE = {"member-1": {"seed": 1_000_003}, "member-2": {"seed": 2_000_003}}
 """Further members of the ensemble: what is added to the seed that draws the head and the order of pairs."""
 ARMS: Mapping[str, Change] = {
@@ -18,14 +21,16 @@ ARMS: Mapping[str, Change] = {
     "soft": {"loss": {"soft_temperature": 1.0}},
     "silu": {"model": {"head": "silu"}},
     "kwise": {"loss": {"kwise": True}},
+    "contrastive": {"loss": {"contrastive": {"weight": 1.0}}},
+    FAST: {"learning_rate": LEARNING_RATE, "epochs": 3},
+    CRITIQUE: {"learning_rate": LEARNING_RATE, "epochs": 3, "loss": {"critique": {"enabled": True}}},
     **ENSEMBLE,
 }
 """On constructed pairs, whose strengths are gaps of the judges' overalls (0 to 10)."""
 SHORTCUT_ARMS: Mapping[str, Change] = {
     PLAIN: {},
     "sfc": {"loss": {"shortcut": {"enabled": True}}},
-    "sfc_head": {"loss": {"shortcut": {"enabled": True, "proxy": "head"}}},
-    "sfc_normalised": {"loss": {"shortcut": {"enabled": True, "normalise": "last_mean_1"}}},
+    "contrastive": {"loss": {"contrastive": {"weight": 1.0}}},
 }
 """On pairs in which a style tells the wrong answer."""
 TITLES = {
@@ -36,8 +41,9 @@ TITLES = {
     "kwise": "K-wise",
     "ensemble": "ensemble of three",
     "sfc": "SFC",
-    "sfc_head": "SFC, proxy of a head alone",
-    "sfc_normalised": "SFC, coefficients about 1",
+    "contrastive": "+ contrastive, one other image",
+    FAST: "plain, three epochs at 3e-4",
+    CRITIQUE: "critiques, three epochs at 3e-4",
 }
 
 
@@ -45,8 +51,7 @@ def with_change(train: TrainSettings, change: Change, seed: int) -> TrainSetting
     """The settings of a training with a change laid over them, for the world of a seed."""
     tree = train.model_dump()
     for group, values in change.items():
-        if group != "seed":
-            tree[group] = _laid_over(tree[group], values)
+        tree[group] = _laid_over(tree[group], values) if isinstance(values, Mapping) else values
     tree["seed"] = train.seed + seed + change.get("seed", 0)
     return TrainSettings.model_validate(tree)
 

@@ -27,11 +27,11 @@ class ShortcutSetSettings(Settings):
 class ShortcutSizes(Settings):
     """Sets with a planted shortcut: one to train on, and three to test on."""
 
-    pairs: int = Field(default=600, ge=1)
+    pairs: int = Field(default=1000, ge=1)
     """To train on."""
-    tests: int = Field(default=300, ge=1)
+    tests: int = Field(default=200, ge=1)
     """Of each test."""
-    share: float = Field(default=0.98, ge=0.5, le=1)
+    share: float = Field(default=0.997, ge=0.5, le=1)
     """Part of the pairs to train on in which the shortcut is right."""
 
     @model_validator(mode="after")

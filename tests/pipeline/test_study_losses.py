@@ -27,7 +27,10 @@ def test_losses_are_fitted_to_the_same_pairs_and_differ_in_what_they_name(kind: 
     plain = steps[f"world-4/{kind}/plain/train"]
     for arm, change in arms.items():
         step = steps[f"world-4/{kind}/{arm}/train"]
-        assert step.inputs == plain.inputs
+        if arm == "critique":
+            assert step.inputs["pairs"].inputs["pairs"] is plain.inputs["pairs"]
+        else:
+            assert step.inputs == plain.inputs
         assert (
             steps[f"world-4/{kind}/{arm}/score"].inputs["rows"] is steps[f"world-4/{kind}/plain/score"].inputs["rows"]
         )
