@@ -166,6 +166,7 @@ def _save_model(parts: _Parts, session: Session, folder: Path) -> None:
             config = RewardConfig(
                 name=parts.job.name,
                 **readout,
+                critiques=settings.loss.critique.enabled,
                 collate=settings.collate,
                 dtype=settings.precision,
             )

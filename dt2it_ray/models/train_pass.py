@@ -8,12 +8,14 @@ import numpy as np
 import torch
 
 from dt2it_ray.data.dropped import Dropped
+from dt2it_ray.data.schema import DropReason
 from dt2it_ray.errors import StageFailed
 from dt2it_ray.models.collate import Encoded, Encoder
 from dt2it_ray.models.contrastive import OtherImages
 from dt2it_ray.models.loss import losses
 from dt2it_ray.models.packing import packed_batch
 from dt2it_ray.models.prefix import row_length
+from dt2it_ray.models.protocols import Conversation
 from dt2it_ray.models.train_figures import by_group, errors, figures, from_workers
 from dt2it_ray.models.train_groups import TrainingGroups
 from dt2it_ray.models.train_rows import TrainingPair
@@ -72,7 +74,7 @@ class Passes:
         self.engine, self.groups = engine, groups
         self._encoder, self._settings = encoder, settings
         self._focused = settings.loss.shortcut.normalise == "last_mean_1"
-        contrastive = settings.loss.contrastive
+        contrastive, self._critique = settings.loss.contrastive, settings.loss.critique
         self._others = OtherImages(groups.rows, contrastive, settings.seed) if contrastive.weight else None
 
     def run(self, indices: np.ndarray) -> Pass:
@@ -84,11 +86,20 @@ class Passes:
         apart = [[other] for others in micro.others for other in others]
         batch = packed_batch([*micro.groups, *apart], self._encoder).to(self.engine.device)
         sizes = [len(group) for group in micro.groups]
-        read = self.engine(batch).view(-1, sum(sizes) + len(apart))
-        rewards, *proxy = (by_group(each, sizes) for each in read[:, : sum(sizes)])
+        read = self.engine(batch, *self._taught(micro.groups)).view(-1, sum(sizes) + len(apart))
+        rewards, *more = (by_group(each, sizes) for each in read[:, : sum(sizes)])
+        proxy, critiques = ([], more[0].clamp(min=0)) if self._critique.taught else (more, None)
         others = by_group(read[0, sum(sizes) :], [len(each) for each in micro.others]) if self._others else None
         strengths, weights = (torch.tensor(each, device=rewards.device) for each in (micro.strengths, micro.weights))
-        costs = losses(rewards, strengths, self._settings.loss, *proxy, usual_focus=self._usual_focus(), others=others)
+        costs = losses(
+            rewards,
+            strengths,
+            self._settings.loss,
+            *proxy,
+            usual_focus=self._usual_focus(),
+            others=others,
+            critiques=critiques,
+        )
         loss = (costs.total * weights).sum()
         terms = {f"loss_{name}": float((term * weights).sum()) for name, term in costs.terms.items()}
         tokens = sum(row_length(group) for group in [*micro.groups[: len(micro.names)], *apart])
@@ -96,6 +107,12 @@ class Passes:
         counted = figures(rewards, proxy, costs, micro.names, suspects)
         wrong = list(zip(micro.indices, errors(rewards, [len(names) for names in micro.names]), strict=True))
         return Pass(loss, {"loss": loss.item(), **terms, **counted, "tokens": tokens}, suspects, micro.refused, wrong)
+
+    def _taught(self, groups: Sequence[Sequence[Encoded]]) -> list[torch.Tensor]:
+        """How many tokens of each conversation are a critique, if the model learns to write them."""
+        if not self._critique.taught:
+            return []
+        return [torch.tensor([made.critique for group in groups for made in group], device=self.engine.device)]
 
     def _beside_others(self, pair: TrainingPair) -> list[Encoded]:
         """The chosen answer beside other images, those left out that cannot be decoded: their own pairs are refused."""
@@ -105,14 +122,19 @@ class Passes:
     def _usual_focus(self) -> torch.Tensor | float:
         return self.engine.module.focus.float() if self._focused else 1.0
 
+    def _encoded(self, conversation: Conversation) -> Encoded | Dropped:
+        if self._critique.enabled and not conversation.critique:
+            return Dropped(DropReason.FIELD_INVALID, "an answer of the pair has no critique")
+        return self._encoder.encode(conversation)
+
     def _encode(self, indices: np.ndarray) -> _Micro:
         micro = _Micro()
         for index in indices.tolist():
             pairs = self.groups.pairs(index)
-            chosen, names = self._encoder.encode(pairs[0].chosen), []
+            chosen, names = self._encoded(pairs[0].chosen), []
             group: list[Encoded] = []
             for pair in pairs:
-                rejected = self._encoder.encode(pair.rejected)
+                rejected = self._encoded(pair.rejected)
                 if isinstance(chosen, Dropped) or isinstance(rejected, Dropped):
                     refusal = chosen if isinstance(chosen, Dropped) else rejected
                     micro.refused.append((pair.pair_id, refusal))  # type: ignore[arg-type]
