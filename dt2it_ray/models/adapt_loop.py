@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 import torch.distributed
 
+from dt2it_ray.errors import Preempted
 from dt2it_ray.models.adapt_pass import AnswerPasses
 from dt2it_ray.models.collate import open_encoder
 from dt2it_ray.models.language_model import LanguageModel, save_language_model
@@ -15,6 +16,7 @@ from dt2it_ray.models.train_groups import TrainingGroups
 from dt2it_ray.models.train_job import Session, TrainJob
 from dt2it_ray.models.train_log import TrainLog, write_summary
 from dt2it_ray.models.train_loop import MODEL_FOLDER
+from dt2it_ray.models.train_notice import Notice, Notices
 from dt2it_ray.models.train_rows import open_training_rows
 from dt2it_ray.models.train_step import Trainer
 
@@ -23,7 +25,7 @@ def adapt(job: TrainJob, session: Session) -> None:
     """Fine-tune on the chosen answers of the pairs, each once; the finished folder is `output`/model.
 
     Raises:
-        StageFailed, InputError, StoreError: as `train`.
+        StageFailed, Preempted, InputError, StoreError: as `train`.
     """
     torch.set_num_threads(job.threads)
     settings = job.settings
@@ -51,10 +53,14 @@ def adapt(job: TrainJob, session: Session) -> None:
 
 
 def _run_steps(step: int, trainer: Trainer, schedule: Schedule, job: TrainJob, session: Session) -> None:
-    log = TrainLog(job.output, session.rank, step, job.tensorboard)
+    log, notices = TrainLog(job.output, session.rank, step, job.tensorboard), Notices(session)
     while step < schedule.steps:
         log.write(step, trainer.step(step, share_of_peak(step, schedule.steps, job.settings.warmup)), trainer.refused)
         step += 1
-        if step % job.checkpoint_every_steps == 0 and step < schedule.steps:
+        notice = notices.read() if step < schedule.steps else Notice.GO_ON
+        if notice is not Notice.GO_ON or (step % job.checkpoint_every_steps == 0 and step < schedule.steps):
             save_checkpoint(trainer.engine, {"step": step}, log.last, session)
+        if notice is Notice.LEAVE:
+            log.close()
+            raise Preempted(f"a worker was told to end; {step} of {schedule.steps} steps are done and saved.")
     log.close()

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from dt2it_ray.errors import Preempted
 from dt2it_ray.models.adapt_loop import adapt
 from dt2it_ray.models.adapt_settings import AdaptSettings
 from dt2it_ray.models.train_job import TrainJob
@@ -77,6 +78,18 @@ def test_an_interrupted_adaptation_ends_with_the_same_bytes(job: TrainJob, adapt
     adapt(again, LocalSession(tmp_path / "state"))
     assert (tmp_path / WEIGHTS).read_bytes() == (adapted / WEIGHTS).read_bytes()
     assert [step["step"] for step in read_training_log(str(tmp_path))] == list(range(12))
+
+
+def test_an_adaptation_that_is_told_to_end_saves_first(
+    job: TrainJob, adapted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again, session = dataclasses.replace(job, output=str(tmp_path)), LocalSession(tmp_path / "state")
+    with monkeypatch.context() as told:
+        told.setattr(session, "leaving", lambda: True)
+        with pytest.raises(Preempted, match="1 of 12 steps are done and saved"):
+            adapt(again, session)
+    adapt(again, session)
+    assert (tmp_path / WEIGHTS).read_bytes() == (adapted / WEIGHTS).read_bytes()
 
 
 def test_smaller_micro_batches_take_the_same_steps(job: TrainJob, adapted: Path, tmp_path: Path) -> None:
