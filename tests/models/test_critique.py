@@ -219,3 +219,19 @@ def test_an_answer_that_no_critique_is_written_of_is_dropped_with_the_reason() -
     assert [request.messages[-1]["content"] for request in generator.asked] == [CRITIQUE_REQUEST["en"]] * 3
     assert len({request.key for request in generator.asked}) == 3
     assert scorer.fingerprint == "fake"
+
+
+@pytest.mark.usefixtures("process_group")
+def test_groups_of_answers_with_critiques_are_trained_on_in_any_micro_batches(job: TrainJob, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    loss = LossSettings(kwise=True, critique=CritiqueSettings(enabled=True, weight=0.5))
+    job = dataclasses.replace(job, settings=job.settings.model_copy(update={"loss": loss}))
+    whole = trained(job, tmp_path / "whole")
+    parts = trained(dataclasses.replace(job, micro_batch_pairs=1), tmp_path / "parts")
+    expected, found = (load_file(folder / "model" / "model.safetensors") for folder in (whole, parts))
+    for name, weight in expected.items():
+        torch.testing.assert_close(found[name], weight, rtol=1e-3, atol=1e-4)
+    for one, other in zip(read_training_log(str(whole)), read_training_log(str(parts)), strict=True):
+        assert other["loss_critique"] == pytest.approx(one["loss_critique"], rel=1e-3)
+        assert one["loss_critique"] > 0
