@@ -15,6 +15,7 @@ from dt2it_ray.pipeline.plan import plan_run
 from dt2it_ray.pipeline.run_settings import RunSettings
 from dt2it_ray.pipeline.study_losses import LossStudySettings, plan_losses
 from dt2it_ray.pipeline.study_style import StyleStudySettings, plan_style_study
+from dt2it_ray.pipeline.train_command import load_train_settings, plan_train
 from dt2it_ray.settings import load_settings
 
 JOBS = Path(__file__).parents[2] / "jobs"
@@ -26,7 +27,8 @@ CONSTRUCT, STYLE, LOSSES, EVALUATE, INGEST = (
     "ingest.yaml",
 )
 OUTSIDE = ("easy_vqa.yaml", "nlvr.yaml")
-OTHERS = (CONSTRUCT, STYLE, LOSSES, EVALUATE, INGEST)
+TRAIN = "hh_rlhf.yaml"
+OTHERS = (CONSTRUCT, STYLE, LOSSES, EVALUATE, INGEST, TRAIN)
 LOOPS = sorted(path for path in JOBS.glob("configs/*.yaml") if path.name not in OTHERS)
 SCRIPTS = sorted(JOBS.glob("*.py"))
 
@@ -58,6 +60,13 @@ def test_the_ingestion_makes_a_plan(tmp_path: Path) -> None:
     given = [f"files.input={tmp_path}/rows.jsonl", "ingest.decontaminate.benchmarks={}"]
     names = [step.name for step in plan_ingest_run(load_settings(IngestRunSettings, JOBS / "configs" / INGEST, given))]
     assert names == ["load", "images", "repeats", "ingested"]
+
+
+def test_the_training_makes_a_plan(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text("")
+    settings = load_train_settings(str(JOBS / "configs" / TRAIN), [f"files.input={tmp_path}/rows.jsonl", "base=tiny"])
+    names = [step.name for step in plan_train(settings)]
+    assert names[-3:] == ["rows/pairs", "rows/prompts", "reward-model/train"]
 
 
 def test_the_construction_can_be_submitted_as_a_job_once_its_files_are_shared() -> None:
