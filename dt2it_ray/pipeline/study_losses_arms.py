@@ -30,7 +30,6 @@ ARMS: Mapping[str, Change] = {
 SHORTCUT_ARMS: Mapping[str, Change] = {
     PLAIN: {},
     "sfc": {"loss": {"shortcut": {"enabled": True}}},
-    "contrastive": {"loss": {"contrastive": {"weight": 1.0}}},
 }
 """On pairs in which a style tells the wrong answer."""
 TITLES = {
