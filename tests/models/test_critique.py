@@ -1,7 +1,7 @@
 """Critiques behind answers: what is read, what is learned, what the model writes, and how answers are scored so."""
 
 import dataclasses
-from collections.abc import Sequence
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from torch.nn import functional
 from dt2it_ray.data.chat import answered
 from dt2it_ray.data.critiques import CRITIQUE_REQUEST, with_critique
 from dt2it_ray.data.dropped import Dropped
-from dt2it_ray.data.schema import DropReason
 from dt2it_ray.errors import ConfigError, InputError
 from dt2it_ray.models.collate import Encoded, Encoder, open_encoder
 from dt2it_ray.models.critic import Critic, CritiqueScorer
@@ -22,7 +21,7 @@ from dt2it_ray.models.critique import CritiqueAware, critique_costs
 from dt2it_ray.models.loss_settings import ContrastiveSettings, CritiqueSettings, LossSettings, ShortcutSettings
 from dt2it_ray.models.model_settings import CollateSettings, SamplingSettings, ScoreSettings
 from dt2it_ray.models.prefix import prefix_batch
-from dt2it_ray.models.protocols import Completion, Conversation, GenerationRequest
+from dt2it_ray.models.protocols import Conversation
 from dt2it_ray.models.reward_files import new_reward_model, read_reward_config
 from dt2it_ray.models.reward_settings import ReadoutSettings
 from dt2it_ray.models.torch_scorer import TorchScorer
@@ -186,41 +185,6 @@ def test_terms_that_hide_or_change_images_are_refused_beside_critiques(settings:
         CritiqueSettings(weight=0.5)
 
 
-class FakeCritic:
-    """Implements `Generator`: writes what it is told for each answer."""
-
-    def __init__(self, texts: dict[str, str | Dropped]) -> None:
-        self.texts, self.asked = texts, list[GenerationRequest]()
-
-    def generate(self, requests: Sequence[GenerationRequest]) -> list[list[Completion] | Dropped]:
-        self.asked += requests
-        made = [self.texts[request.messages[-2]["content"]] for request in requests]
-        return [text if isinstance(text, Dropped) else [Completion(text, "stop", 1)] for text in made]
-
-
-class FakeScorer:
-    """Implements `Scorer`: the length of the critique."""
-
-    fingerprint = "fake"
-
-    def score(self, conversations: Sequence[Conversation]) -> list[float | Dropped]:
-        return [float(len(conversation.critique or "")) for conversation in conversations]
-
-
-def test_an_answer_that_no_critique_is_written_of_is_dropped_with_the_reason() -> None:
-    gone = Dropped(DropReason.ENDPOINT_FAILED, "the server is away")
-    generator = FakeCritic({"one": "short", "two": gone, "three": "  "})
-    scorer = CritiqueScorer(Critic(generator), FakeScorer())
-    asked = [conversation("one"), conversation("two"), conversation("four", "given"), conversation("three")]
-    first, second, third, fourth = scorer.score(asked)
-    assert (first, second, third) == (5.0, gone, 5.0)
-    assert isinstance(fourth, Dropped)
-    assert fourth.detail == "the critic wrote nothing"
-    assert [request.messages[-1]["content"] for request in generator.asked] == [CRITIQUE_REQUEST["en"]] * 3
-    assert len({request.key for request in generator.asked}) == 3
-    assert scorer.fingerprint == "fake"
-
-
 @pytest.mark.usefixtures("process_group")
 def test_groups_of_answers_with_critiques_are_trained_on_in_any_micro_batches(job: TrainJob, tmp_path: Path) -> None:
     from safetensors.torch import load_file
@@ -235,3 +199,18 @@ def test_groups_of_answers_with_critiques_are_trained_on_in_any_micro_batches(jo
     for one, other in zip(read_training_log(str(whole)), read_training_log(str(parts)), strict=True):
         assert other["loss_critique"] == pytest.approx(one["loss_critique"], rel=1e-3)
         assert one["loss_critique"] > 0
+
+
+@pytest.mark.usefixtures("process_group")
+def test_a_language_head_of_its_own_stays_as_it_is_and_goes_into_the_folder(job: TrainJob, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    base, whole = tmp_path / "base", load_language_model(job.base, "float32")
+    whole.config.tie_word_embeddings = False
+    own = torch.randn(whole.lm_head.weight.shape, generator=torch.Generator().manual_seed(1))
+    whole.lm_head.weight = torch.nn.Parameter(own)
+    shutil.copytree(job.base, base)
+    whole.save_pretrained(base)
+    folder = trained(dataclasses.replace(job, base=str(base)), tmp_path) / "model"
+    assert torch.equal(load_file(folder / "model.safetensors")["lm_head.weight"], own)
+    assert torch.equal(load_language_model(str(folder), "float32").lm_head.weight, own)
