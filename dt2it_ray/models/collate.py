@@ -16,6 +16,7 @@ from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.images import BadImage, decode
 from dt2it_ray.data.schema import DropReason
 from dt2it_ray.errors import StoreError
+from dt2it_ray.models.checkpoint_files import check_reader_files, check_vocabulary
 from dt2it_ray.models.message_parts import plain_text, refused_messages
 from dt2it_ray.models.model_settings import CollateSettings
 from dt2it_ray.models.protocols import Conversation
@@ -179,13 +180,15 @@ def open_encoder(
     """The encoder of a checkpoint folder. Raises StoreError when its tokenizer or image processor is missing."""
     from transformers import AutoImageProcessor, AutoTokenizer
 
+    sees = _sees_images(folder)
+    check_reader_files(folder, sees)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        sees = _sees_images(folder)
         image_processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True) if sees else None
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise StoreError(f"{folder} has no usable tokenizer or image processor: {reason}") from None
+    check_vocabulary(folder, tokenizer)
     if not tokenizer.chat_template:
         raise StoreError(f"the tokenizer in {folder} has no chat template (chat_template.jinja)")
     return Encoder(tokenizer, image_processor, settings, system_prompts, readout)
@@ -199,11 +202,11 @@ def _common(opened: np.ndarray, ids: np.ndarray) -> int:
 
 
 def _sees_images(folder: str) -> bool:
-    """Whether the model of a folder has a vision tower, by its config.json; true where that cannot be read."""
+    """Whether the model of a folder has a vision tower, by its config.json; false where that cannot be read."""
     try:
         return "vision_config" in json.loads(Path(folder, "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return True
+        return False
 
 
 def _pixel_limits(image_processor: Any, settings: CollateSettings) -> dict[str, int]:

@@ -12,12 +12,13 @@ from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.images import BadImage, decode
 from dt2it_ray.data.schema import DropReason
 from dt2it_ray.errors import ConfigError, StoreError
+from dt2it_ray.models.checkpoint_files import check_reader_files, check_vocabulary
 from dt2it_ray.models.message_parts import plain_text, refused_messages
 from dt2it_ray.models.model_settings import CollateSettings, ScoreSettings
 from dt2it_ray.models.protocols import Conversation
 from dt2it_ray.models.reward_files import RewardConfig
 from dt2it_ray.models.reward_heads import HEADS, stored_bias, stored_head
-from dt2it_ray.models.weights import DTYPES, VISION_LANGUAGE
+from dt2it_ray.models.weights import VISION_LANGUAGE, load_checked
 
 
 def outside_config(folder: str) -> RewardConfig | None:
@@ -55,7 +56,7 @@ class OutsideScorer:
             torch.set_num_threads(threads)
         self._folder, self._settings, self._device = folder, settings or ScoreSettings(), device
         self._limits = self._settings.collate or CollateSettings()
-        self._model, self._head, self._bias = _load(folder, DTYPES[self._settings.dtype])
+        self._model, self._head, self._bias = _load(folder, self._settings.dtype)
         self._model.to(device)
         self._texts = _tokenizer(folder)
         self._special = [token for token in self._texts.all_special_tokens if token]
@@ -111,7 +112,7 @@ class OutsideScorer:
         return self._processor
 
 
-def _load(folder: str, dtype: torch.dtype) -> tuple[Any, torch.Tensor | None, float]:
+def _load(folder: str, dtype: str) -> tuple[Any, torch.Tensor | None, float]:
     """The model in evaluation mode, and the head that its class does not have with its bias."""
     from transformers import AutoModel, AutoModelForSequenceClassification
 
@@ -121,15 +122,7 @@ def _load(folder: str, dtype: torch.dtype) -> tuple[Any, torch.Tensor | None, fl
     if not classifies and head is None:
         raise StoreError(f"{folder} is no reward model: no ...ForSequenceClassification, none of {', '.join(HEADS)}")
     kind = AutoModelForSequenceClassification if classifies else AutoModel
-    try:
-        model, report = kind.from_pretrained(
-            folder, dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True
-        )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise StoreError(f"cannot load the model in {folder}: {str(error).splitlines()[0]}") from None
-    if report["missing_keys"] or report["mismatched_keys"]:
-        names = sorted(str(name) for name in (*report["missing_keys"], *report["mismatched_keys"]))
-        raise StoreError(f"the weights of {folder} do not fit its config.json: {len(names)} tensors, first {names[0]}")
+    model = load_checked(kind, folder, dtype)
     if classifies and model.config.num_labels != 1:
         raise ConfigError(f"{folder} gives {model.config.num_labels} numbers per text; a reward model gives one")
     return model.eval(), head, stored_bias(folder) if head is not None else 0.0
@@ -138,10 +131,12 @@ def _load(folder: str, dtype: torch.dtype) -> tuple[Any, torch.Tensor | None, fl
 def _tokenizer(folder: str) -> Any:
     from transformers import AutoTokenizer
 
+    check_reader_files(folder, sees_images=False)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
         raise StoreError(f"{folder} has no usable tokenizer: {str(error).splitlines()[0]}") from None
+    check_vocabulary(folder, tokenizer)
     if not tokenizer.chat_template:
         raise StoreError(f"the tokenizer in {folder} has no chat template (chat_template.jinja)")
     return tokenizer

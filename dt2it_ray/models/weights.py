@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from dt2it_ray.errors import ConfigError, StoreError
+from dt2it_ray.models.checkpoint_files import check_loaded
 
 GENERATORS = ("qwen3_vl",)
 """Values of `model_type` in config.json that generate answers with images here."""
@@ -84,25 +85,35 @@ def read_model_config(folder: str) -> Any:
         raise StoreError(f"cannot read {folder}/config.json: {str(error).splitlines()[0]}") from None
 
 
-def _load(kind: Any, folder: str, dtype: str) -> Any:
+def load_checked(kind: Any, folder: str, dtype: str, **how: Any) -> Any:
+    """What `kind.from_pretrained` makes of a folder, whose weights are all there and fit.
+
+    Raises:
+        StoreError: they do not, or a file is damaged.
+    """
+    from safetensors import SafetensorError
+
     _quieten()
     try:
         model, report = kind.from_pretrained(
             folder,
             dtype=DTYPES[dtype],
-            attn_implementation="sdpa",
             local_files_only=True,
             use_safetensors=True,
             output_loading_info=True,
+            # They are told of below, by name and shape.
+            ignore_mismatched_sizes=True,
+            **how,
         )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise StoreError(f"cannot load the weights of {folder}: {str(error).splitlines()[0]}") from None
-    if report["missing_keys"] or report["mismatched_keys"]:
-        names = [str(name) for name in (*report["missing_keys"], *report["mismatched_keys"])]
-        raise StoreError(
-            f"the weights of {folder} do not fit its config.json: {len(names)} tensors are missing or have another "
-            f"shape, first {sorted(names)[0]}. The download or copy is incomplete, or the files are of two models."
-        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise StoreError(f"cannot load the weights of {folder}: {reason}") from None
+    check_loaded(folder, report)
+    return model
+
+
+def _load(kind: Any, folder: str, dtype: str) -> Any:
+    model = load_checked(kind, folder, dtype, attn_implementation="sdpa")
     _embed_patches_by_product(model)
     if dtype == "float64":
         compute_in_float64(model)

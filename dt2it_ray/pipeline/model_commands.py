@@ -66,7 +66,8 @@ def export(
 ) -> None:
     """Write preferences or weights for other tools: the pairs of --input as a file, or the --model as a folder."""
     weights = {"license": license, "base": base, "results": tuple(results or ()), "push": push}
-    given = {name: value for name, value in weights.items() if value} | ({"private": False} if public else {})
+    given: dict[str, Any] = {name: value for name, value in weights.items() if value}
+    given |= {"private": False} if public else {}
     _refuse_mixed(input, model, pairs, given)
     if input:
         from dt2it_ray.pipeline.export_run import export_preferences
