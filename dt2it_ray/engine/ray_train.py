@@ -8,11 +8,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dt2it_ray.engine.sigterm import told_to_end
+from dt2it_ray.engine.train_gauges import TrainGauges
 from dt2it_ray.errors import Dt2itError, Preempted, StageFailed
 from dt2it_ray.models.train_job import CHECKPOINTS
 from dt2it_ray.stages.stage import TrainPlacement
 
 RUN_NAME = "training"
+BOARDS = ("tensorboard", "wandb_project", "mlflow_uri", "mlflow_experiment")
+"""Fields of a placement that are those of a job."""
 
 
 def run_training(job: Mapping[str, Any], placement: TrainPlacement) -> str:
@@ -102,17 +105,17 @@ def train_worker(config: dict[str, Any]) -> None:
     job = TrainJob(**{**fields, "settings": TrainSettings.model_validate(config["settings"])})
     learn = {"rewards": train, "answers": adapt}[config.get("task", "rewards")]
     with told_to_end() as told:
-        learn(job, _RaySession(told))
+        learn(job, _RaySession(told, job.name))
 
 
 class _RaySession:
     """Implements `models.train_loop.Session` on Ray Train."""
 
-    def __init__(self, told: threading.Event) -> None:
-        """`told` is set when this process is told to end."""
+    def __init__(self, told: threading.Event, name: str) -> None:
+        """`told` is set when this process is told to end; `name` is that of the model."""
         from ray import train
 
-        context, self._told = train.get_context(), told
+        context, self._told, self._gauges = train.get_context(), told, TrainGauges(name)
         self.rank, self.world_size = context.get_world_rank(), context.get_world_size()
 
     @contextlib.contextmanager
@@ -130,6 +133,9 @@ class _RaySession:
         from ray import train
 
         train.report(dict(metrics), checkpoint=train.Checkpoint.from_directory(folder))
+
+    def show(self, figures: Mapping[str, float]) -> None:
+        self._gauges.set(figures)
 
     def leaving(self) -> bool:
         return self._told.is_set()
@@ -153,7 +159,8 @@ def _worker_fields(placement: TrainPlacement) -> dict[str, Any]:
         "checkpoint_every_steps": placement.checkpoint_every_steps,
         "device": "cuda" if placement.gpus else "cpu",
         "gradient_checkpointing": placement.gradient_checkpointing,
-        "tensorboard": placement.tensorboard,
+        "peak_tflops": placement.peak_tflops,
+        **{name: getattr(placement, name) for name in BOARDS},
     }
 
 

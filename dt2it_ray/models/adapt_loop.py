@@ -10,6 +10,7 @@ from dt2it_ray.models.adapt_pass import AnswerPasses
 from dt2it_ray.models.collate import open_encoder
 from dt2it_ray.models.language_model import LanguageModel, save_language_model
 from dt2it_ray.models.schedule import Schedule, share_of_peak
+from dt2it_ray.models.train_boards import open_boards
 from dt2it_ray.models.train_checkpoint import restore_checkpoint, save_checkpoint
 from dt2it_ray.models.train_engine import start_deepspeed, whole_weights
 from dt2it_ray.models.train_groups import TrainingGroups
@@ -53,7 +54,8 @@ def adapt(job: TrainJob, session: Session) -> None:
 
 
 def _run_steps(step: int, trainer: Trainer, schedule: Schedule, job: TrainJob, session: Session) -> None:
-    log, notices = TrainLog(job.output, session.rank, step, job.tensorboard), Notices(session)
+    log = TrainLog(job.output, session.rank, step, open_boards(job, session, step))
+    notices = Notices(session)
     while step < schedule.steps:
         log.write(step, trainer.step(step, share_of_peak(step, schedule.steps, job.settings.warmup)), trainer.refused)
         step += 1

@@ -7,9 +7,10 @@ import torch
 import torch.distributed
 from torch import nn
 
+from dt2it_ray.models.flops import WORK
 from dt2it_ray.models.loss import Losses
 
-COUNTS = ("pairs", "broken", "tokens")
+COUNTS = ("pairs", "broken", "tokens", *WORK)
 """Sums that are told or checked as they are. Of the others, those named `loss...` are of weighted pairs and become
 means over the weights of the global batch, as in the loss; the rest become means over the pairs used."""
 

@@ -36,8 +36,15 @@ class TrainJob:
     device: str = "cpu"
     gradient_checkpointing: bool = False
     """Compute activations twice to save memory. Changes no weight."""
+    peak_tflops: float = 0.0
+    """What one worker's device can do at best; 0: as its name says, if it is known."""
     tensorboard: bool = False
     """Write the log for TensorBoard too."""
+    wandb_project: str = ""
+    """A project of Weights & Biases that hears the log too; empty: none does."""
+    mlflow_uri: str = ""
+    """An MLflow tracking server that hears the log too; empty: none does."""
+    mlflow_experiment: str = "dt2it_ray"
 
 
 class Session(Protocol):
@@ -52,6 +59,10 @@ class Session(Protocol):
 
     def report(self, metrics: Mapping[str, Any], folder: str) -> None:
         """Store this worker's part of a checkpoint from a local folder. All workers call it and wait for each other."""
+        ...
+
+    def show(self, figures: Mapping[str, float]) -> None:
+        """Show the figures of a step where the session is watched. Worker 0 calls it."""
         ...
 
     def leaving(self) -> bool:

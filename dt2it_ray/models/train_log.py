@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from dt2it_ray.data.dropped import Dropped
+from dt2it_ray.models.train_boards import Board
 from dt2it_ray.store.files import Folder
 
 TRAINING_LOG = "train.jsonl"
 SUMMARY = "summary.json"
-BOARD = "tensorboard"
-"""Folder of the event files."""
 EVALUATED = "eval_"
 """How the figures of held-out pairs begin, in lines of steps after which they were measured."""
 SUMMED_UP = ("loss", "accuracy", "margin", "token_accuracy")
@@ -24,15 +23,15 @@ LAST_STEPS = 0.1
 class TrainLog:
     """Worker 0 writes the steps, every worker its own refused pairs. Lines after the step resumed from are replaced."""
 
-    def __init__(self, folder: str, rank: int, first_step: int, board: bool = False) -> None:
-        """With `board` worker 0 writes the figures of steps for TensorBoard too, into the folder `BOARD`."""
+    def __init__(self, folder: str, rank: int, first_step: int, boards: Sequence[Board] = ()) -> None:
+        """`boards` hear the figures of steps too."""
         Path(folder).mkdir(parents=True, exist_ok=True)
         self._steps = Path(folder, TRAINING_LOG) if rank == 0 else None
         self._refused = Path(folder, f"dropped-{rank}.jsonl")
         self.last: dict[str, Any] = {}
         for path in filter(None, (self._steps, self._refused)):
             _keep_before(path, first_step)
-        self._board = _open_board(folder, first_step) if board and rank == 0 else None
+        self._boards = boards
 
     def write(self, step: int, metrics: Mapping[str, Any], refused: Sequence[tuple[str, Dropped]]) -> None:
         """Record a step and the pairs (by id) that it could not use."""
@@ -40,15 +39,14 @@ class TrainLog:
         if self._steps is not None:
             _append(self._steps, [self.last])
         _append(self._refused, [{"step": step, **dropped.row(pair_id)} for pair_id, dropped in refused])
-        if self._board is not None:
-            numbers = {name: figure for name, figure in metrics.items() if isinstance(figure, int | float)}
-            for name, figure in numbers.items():
-                self._board.add_scalar(f"train/{name}", figure, step)
+        numbers = {name: figure for name, figure in metrics.items() if isinstance(figure, int | float)}
+        for board in self._boards:
+            board.write(step, numbers)
 
     def close(self) -> None:
-        """Write what is still in memory for TensorBoard. Nothing else waits there."""
-        if self._board is not None:
-            self._board.close()
+        """Let the boards write what they still have in memory. The log itself has nothing there."""
+        for board in self._boards:
+            board.close()
 
 
 def read_training_log(folder: str) -> list[dict[str, Any]]:
@@ -86,14 +84,6 @@ def read_refused_pairs(folder: str) -> list[dict[str, Any]]:
             row.pop("step")
             rows[row["key"]] = row
     return [rows[key] for key in sorted(rows)]
-
-
-def _open_board(folder: str, first_step: int) -> Any:
-    # Part of Ray Train's requirements; tensorboard itself is needed only to look at the files.
-    from tensorboardX import SummaryWriter
-
-    # Files are named by the second, so that one begun in the same second would replace the other without the step.
-    return SummaryWriter(str(Path(folder, BOARD)), purge_step=first_step, filename_suffix=f".{first_step}")
 
 
 def _append(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:

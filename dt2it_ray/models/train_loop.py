@@ -12,10 +12,12 @@ import torch.distributed
 
 from dt2it_ray.errors import Preempted
 from dt2it_ray.models.collate import Encoder, open_encoder
+from dt2it_ray.models.flops import Meter, peak_flops, step_costs
 from dt2it_ray.models.held_out import held_out
 from dt2it_ray.models.reward_files import RewardConfig, new_reward_model, save_reward_model
 from dt2it_ray.models.reward_model import RewardModel
 from dt2it_ray.models.schedule import Schedule, share_of_peak
+from dt2it_ray.models.train_boards import open_boards
 from dt2it_ray.models.train_checkpoint import restore_arrays, restore_checkpoint, save_checkpoint
 from dt2it_ray.models.train_engine import start_deepspeed, whole_weights
 from dt2it_ray.models.train_evaluation import Evaluator, Standing, is_due
@@ -88,13 +90,16 @@ def _prepare(job: TrainJob, session: Session) -> _Parts:
     model.to(job.device)
     if model.looks_stay and _looking_pays(rows, schedule):
         look_once(model, encoder, rows.images(), rows.num_images())
+    # Before ZeRO splits the weights.
+    peak = peak_flops(job.device, settings.precision, job.peak_tflops * 1e12) * session.world_size
+    meter = Meter(step_costs(model.backbone), peak)
     engine = start_deepspeed(model, job, schedule)
     evaluator = None
     if apart is not None:
         measured = TrainingGroups(rows.subset(apart), settings.loss.kwise)
         evaluator = Evaluator(Passes(engine, encoder, measured, settings), schedule, session.rank)
     passes = Passes(engine, encoder, groups, settings)
-    trainer = Trainer(passes, schedule, settings, session.rank)
+    trainer = Trainer(passes, schedule, settings, session.rank, meter)
     all_pairs = Evaluator(passes, schedule, session.rank)
     return _Parts(job, model, encoder, schedule, trainer, all_pairs, evaluator, Standing(evaluation))
 
@@ -107,7 +112,8 @@ def _looking_pays(rows: TrainingRows, schedule: Schedule) -> bool:
 def _run_steps(step: int, parts: _Parts, session: Session) -> int:
     """Take the steps that are left; returns how many were taken in all."""
     job, schedule, trainer = parts.job, parts.schedule, parts.trainer
-    log, notices = TrainLog(job.output, session.rank, step, job.tensorboard), Notices(session)
+    log = TrainLog(job.output, session.rank, step, open_boards(job, session, step))
+    notices = Notices(session)
     while not _is_over(step, parts):
         told = _start_round(step, parts)
         figures = trainer.step(step, share_of_peak(step, schedule.steps, job.settings.warmup))

@@ -12,6 +12,7 @@ from dt2it_ray.data.schema import DropReason
 from dt2it_ray.errors import StageFailed
 from dt2it_ray.models.collate import Encoded, Encoder
 from dt2it_ray.models.contrastive import OtherImages
+from dt2it_ray.models.flops import group_work
 from dt2it_ray.models.loss import losses
 from dt2it_ray.models.packing import packed_batch
 from dt2it_ray.models.prefix import row_length
@@ -84,7 +85,10 @@ class Passes:
             # DeepSpeed's collective calls must be the same on all workers, so a worker without pairs goes along.
             micro.add(_blank(self._encoder), 0.0, np.nan, [])
         apart = [[other] for others in micro.others for other in others]
-        batch = packed_batch([*micro.groups, *apart], self._encoder).to(self.engine.device)
+        batch = packed_batch([*micro.groups, *apart], self._encoder)
+        rows = [*micro.groups[: len(micro.names)], *apart]
+        work = group_work(rows, batch.grids if batch.patches is not None and len(batch.patches) else None)
+        batch = batch.to(self.engine.device)
         sizes = [len(group) for group in micro.groups]
         read = self.engine(batch, *self._taught(micro.groups)).view(-1, sum(sizes) + len(apart))
         rewards, *more = (by_group(each, sizes) for each in read[:, : sum(sizes)])
@@ -102,11 +106,11 @@ class Passes:
         )
         loss = (costs.total * weights).sum()
         terms = {f"loss_{name}": float((term * weights).sum()) for name, term in costs.terms.items()}
-        tokens = sum(row_length(group) for group in [*micro.groups[: len(micro.names)], *apart])
+        work["tokens"] = sum(row_length(group) for group in rows)
         suspects: list[str] = []
         counted = figures(rewards, proxy, costs, micro.names, suspects)
         wrong = list(zip(micro.indices, errors(rewards, [len(names) for names in micro.names]), strict=True))
-        return Pass(loss, {"loss": loss.item(), **terms, **counted, "tokens": tokens}, suspects, micro.refused, wrong)
+        return Pass(loss, {"loss": loss.item(), **terms, **counted, **work}, suspects, micro.refused, wrong)
 
     def _taught(self, groups: Sequence[Sequence[Encoded]]) -> list[torch.Tensor]:
         """How many tokens of each conversation are a critique, if the model learns to write them."""

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from dt2it_ray.data.dropped import Dropped
+from dt2it_ray.models.flops import Meter
 from dt2it_ray.models.sampler import Sampler
 from dt2it_ray.models.schedule import Schedule
 from dt2it_ray.models.train_engine import PEAK
@@ -17,9 +18,11 @@ from dt2it_ray.models.train_settings import TrainSettings
 class Trainer:
     """Runs steps on one worker; all workers run the same steps."""
 
-    def __init__(self, passes: Forward, schedule: Schedule, settings: TrainSettings, rank: int) -> None:
+    def __init__(
+        self, passes: Forward, schedule: Schedule, settings: TrainSettings, rank: int, meter: Meter | None = None
+    ) -> None:
         self.engine, self._passes, self._groups = passes.engine, passes, passes.groups
-        self._schedule, self._settings, self._rank = schedule, settings, rank
+        self._schedule, self._settings, self._rank, self._meter = schedule, settings, rank, meter
         self._lengths = self._groups.lengths()
         self._focused = settings.loss.shortcut.normalise == "last_mean_1"
         self.sampler = Sampler(self._groups, settings.sampler, schedule, settings.seed)
@@ -68,6 +71,7 @@ class Trainer:
             "pairs_per_s": round(sums["pairs"] / seconds, 1),
             "tokens": int(sums["tokens"]),
             "tokens_per_s": round(sums["tokens"] / seconds, 1),
+            **(self._meter.figures(sums, seconds) if self._meter else {}),
         }
 
     def _backward(self, indices: np.ndarray, weight: float, suspects: list[str]) -> dict[str, float]:

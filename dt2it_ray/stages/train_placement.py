@@ -27,8 +27,18 @@ class TrainPlacement(Settings):
     """How often a training whose worker died is started again from its last checkpoint."""
     gradient_checkpointing: bool = False
     """Compute activations twice to save memory."""
+    peak_tflops: float = Field(default=0.0, ge=0)
+    """What the device of one worker can do at best, in TFLOP/s, for the share that a training uses of it (`mfu` in the
+    log). 0: as the makers say of known GPUs; of others, and of CPUs, the share is not told."""
     tensorboard: bool = False
     """Write the training log for TensorBoard too, beside its JSON lines."""
+    wandb_project: str = ""
+    """A project of Weights & Biases that hears the log too; its own variables (WANDB_API_KEY, WANDB_MODE) must be set
+    for the workers. Needs the extra `wandb`."""
+    mlflow_uri: str = ""
+    """An MLflow tracking server (http:, sqlite:) that hears the log too. Needs the extra `mlflow`."""
+    mlflow_experiment: str = Field(default="dt2it_ray", min_length=1)
+    """The experiment in MLflow."""
     max_dropped: float = Field(default=0.2, ge=0, le=1)
     """As for other steps; a pair is dropped if its image cannot be decoded or it is too long."""
 

@@ -4,7 +4,11 @@ import json
 import struct
 from pathlib import Path
 
-from dt2it_ray.models.train_log import BOARD, TRAINING_LOG, TrainLog
+from dt2it_ray.models.train_boards import BOARD, open_boards
+from dt2it_ray.models.train_job import TrainJob
+from dt2it_ray.models.train_log import TRAINING_LOG, TrainLog
+from dt2it_ray.models.train_settings import TrainSettings
+from tests.models.test_train_loop import LocalSession
 
 
 def events_in(folder: Path) -> dict[tuple[str, int], float]:
@@ -25,7 +29,11 @@ def events_in(folder: Path) -> dict[tuple[str, int], float]:
 
 
 def log_steps(folder: Path, steps: range, loss: float, board: bool = True, rank: int = 0) -> None:
-    log = TrainLog(str(folder), rank, steps.start, board)
+    fields = {"pairs_paths": (), "rows_paths": (), "output": str(folder), "tensorboard": board}
+    job = TrainJob(settings=TrainSettings(), name="m", base="", **fields)
+    session = LocalSession(folder / "state")
+    session.rank = rank
+    log = TrainLog(str(folder), rank, steps.start, open_boards(job, session, steps.start))
     for step in steps:
         log.write(step, {"loss": loss, "pairs": 4}, [])
     log.close()

@@ -21,7 +21,8 @@ LOSS = LossSettings(shortcut=ShortcutSettings(enabled=True, normalise="last_mean
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> TrainJob:
     job = write_toy_pairs(tmp_path_factory.mktemp("train"), num_prompts=12)
-    settings = job.settings.model_copy(update={"loss": LOSS})
+    # A slow training, in which rounding does not grow.
+    settings = job.settings.model_copy(update={"loss": LOSS, "learning_rate": 3e-4})
     return dataclasses.replace(job, settings=settings, checkpoint_every_steps=3, micro_batch_pairs=2)
 
 
