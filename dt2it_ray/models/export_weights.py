@@ -21,12 +21,15 @@ from dt2it_ray.models.reward_files import (
     read_reward_config,
     save_reward_model,
 )
-from dt2it_ray.models.reward_heads import HEAD, VALUE_HEAD, VLLM_HEAD
+from dt2it_ray.models.reward_heads import HEAD, INNER_HEAD, VALUE_HEAD
 from dt2it_ray.models.weights import VISION_LANGUAGE, check_sharing, read_model_config
 
 TARGETS = ("vllm", "sequence_classification", "value_head", "reward_model")
 VALUE_HEAD_FILE = "value_head.safetensors"
 VIDEO_PROCESSORS = {"qwen3_vl": "Qwen3VLVideoProcessor", "qwen2_5_vl": "Qwen2VLVideoProcessor"}
+VLLM_HEADS = {"qwen2_5_vl": INNER_HEAD}
+"""Where vLLM 0.29 wants the head, by `model_type`; that of others is on top. Its Qwen2.5-VL makes a classifier of the
+text model inside, its Qwen3-VL of the whole."""
 TEXT_CLASSES = {"qwen3_vl": "Qwen3ForCausalLM", "qwen2_5_vl": "Qwen2ForCausalLM"}
 """Of the text model inside, by `model_type`."""
 
@@ -89,8 +92,7 @@ def _layout(to: str, family: str, config: RewardConfig) -> Layout:
         kind = "ForConditionalGeneration" if family in VISION_LANGUAGE else "ForCausalLM"
         return Layout(head=VALUE_HEAD, head_file=VALUE_HEAD_FILE, with_bias=True, kind=kind)
     if to == "vllm":
-        seen = family in VISION_LANGUAGE
-        return Layout(head=VLLM_HEAD if seen else HEAD, with_bias=bool(config.bias))
+        return Layout(head=VLLM_HEADS.get(family, HEAD), with_bias=bool(config.bias))
     return OWN
 
 

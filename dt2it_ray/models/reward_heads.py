@@ -10,9 +10,9 @@ HEAD = "score.weight"
 """Of transformers' sequence classification, and ours."""
 VALUE_HEAD = "v_head.summary.weight"
 """Of TRL's value head, which LLaMA-Factory writes too, in a file of its own (value_head.safetensors)."""
-VLLM_HEAD = "language_model.score.weight"
-"""Where vLLM looks for that of a model that sees images."""
-HEADS = (HEAD, VALUE_HEAD, VLLM_HEAD)
+INNER_HEAD = "language_model.score.weight"
+"""Of a text model inside another, where vLLM looks for that of some models that see images."""
+HEADS = (HEAD, VALUE_HEAD, INNER_HEAD)
 
 
 def stored_head(folder: str) -> torch.Tensor | None:

@@ -108,14 +108,22 @@ def test_somebody_elses_value_head_becomes_one_of_ours_and_leaves_again_with_its
     assert rewards == pytest.approx([reward + 0.75 for reward in shifted if isinstance(reward, float)], abs=1e-5)
 
 
-def test_a_folder_for_vllm_has_what_vllm_asks_for(tmp_path: Path) -> None:
-    folder = Path(export(saved(tmp_path, "qwen3_vl"), tmp_path / "out", "vllm"))
+@pytest.mark.parametrize(
+    ("family", "head", "classes"),
+    [
+        ("qwen3_vl", "score.weight", ("Qwen3VLForSequenceClassification", "Qwen3ForCausalLM")),
+        ("qwen2_5_vl", "language_model.score.weight", ("Qwen2_5_VLForSequenceClassification", "Qwen2ForCausalLM")),
+    ],
+)
+def test_a_folder_for_vllm_has_what_vllm_asks_for(
+    tmp_path: Path, family: str, head: str, classes: tuple[str, str]
+) -> None:
+    folder = Path(export(saved(tmp_path, family), tmp_path / "out", "vllm"))
     weights = load_file(folder / "model.safetensors")
-    assert "score.weight" not in weights
-    assert weights["language_model.score.weight"].shape == (1, 32)
+    assert [name for name in weights if "score" in name] == [head]
+    assert weights[head].shape == (1, 32)
     config = json.loads((folder / "config.json").read_text())
-    assert config["architectures"] == ["Qwen3VLForSequenceClassification"]
-    assert config["text_config"]["architectures"] == ["Qwen3ForCausalLM"]
+    assert (config["architectures"], config["text_config"]["architectures"]) == ([classes[0]], [classes[1]])
     assert config["text_config"]["id2label"] == config["id2label"] == {"0": "LABEL_0"}
     for name in ("preprocessor_config.json", "video_preprocessor_config.json"):
         assert json.loads((folder / name).read_text())["size"]["longest_edge"] == 64 * 64
