@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from dt2it_ray.errors import ConfigError, InputError, StepChanged
+from dt2it_ray.errors import InputError, StepChanged
 from dt2it_ray.models.backbones import find_backbone
 from dt2it_ray.pipeline.drive import LOCK_FILE, Made, as_json, drive, plan_id_of, read_json
 from dt2it_ray.pipeline.ingest_plan import LAST, OutsideFiles, name_of, plan_ingest
@@ -16,6 +16,7 @@ from dt2it_ray.pipeline.own_folder import (
     explain_other_settings,
     forget_steps,
     placed,
+    refuse_output_in_input,
     refused_rows,
     write_refused,
 )
@@ -56,9 +57,7 @@ class IngestRunSettings(PlacedSettings):
 
 def plan_ingest_run(settings: IngestRunSettings) -> tuple[Step, ...]:
     """The steps of an ingestion, each after the steps it reads. Raises ConfigError and InputError as `plan_ingest`."""
-    inside = Folder(settings.files.input).path("").rstrip("/")
-    if f"{Folder(settings.output).path('').rstrip('/')}/".startswith(f"{inside}/"):
-        raise ConfigError(f"output={settings.output} is in the input, {inside}; give the data set a folder elsewhere")
+    refuse_output_in_input(settings.files.input, settings.output)
     planner = Planner(settings, find_backbone("tiny"))
     plan_ingest(planner.add, settings.files, settings.ingest, settings.workers or os.cpu_count() or 1)
     refuse_misplaced(settings, planner.steps)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from dt2it_ray.errors import StepChanged
+from dt2it_ray.errors import ConfigError, StepChanged
 from dt2it_ray.pipeline.drive import read_json
 from dt2it_ray.pipeline.run_record import RUN_FILE
 from dt2it_ray.settings import Settings
@@ -17,6 +17,13 @@ from dt2it_ray.store.manifest import MANIFEST, Manifest
 DROPPED_FILE = "dropped.jsonl"
 FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 """How the folders are called in which steps write."""
+
+
+def refuse_output_in_input(source: str, output: str) -> None:
+    """Raises ConfigError if an output is the input or lies in it, where it would be read, or destroy what is read."""
+    inside = Folder(source).path("").rstrip("/")
+    if f"{Folder(output).path('').rstrip('/')}/".startswith(f"{inside}/"):
+        raise ConfigError(f"output={output} is in the input, {inside}; give it a place elsewhere")
 
 
 def refused_rows(run: Folder, manifests: Iterable[Manifest]) -> Iterator[dict[str, str]]:

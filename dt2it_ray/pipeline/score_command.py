@@ -15,7 +15,7 @@ from dt2it_ray.models.backbones import TINY, Backbone, find_backbone
 from dt2it_ray.models.ensemble import read_ensemble
 from dt2it_ray.models.model_settings import ScoreSettings
 from dt2it_ray.pipeline.drive import LOCK_FILE, Made, drive
-from dt2it_ray.pipeline.own_folder import placed, refused_rows, write_refused
+from dt2it_ray.pipeline.own_folder import placed, refuse_output_in_input, refused_rows, write_refused
 from dt2it_ray.pipeline.planner import Planner, refuse_misplaced
 from dt2it_ray.pipeline.preference_files import dropped_name, rows_of, write_json
 from dt2it_ray.pipeline.preference_input import ROWS, ReadingSettings, adopted, plan_reading
@@ -60,6 +60,7 @@ def plan_score(settings: ScoreRunSettings) -> tuple[Step, ...]:
     Raises:
         ConfigError: a model's folder holds none, or there is no such format. InputError: there is no such file.
     """
+    refuse_output_in_input(settings.files.input, settings.output)
     planner = Planner(settings, find_backbone(TINY))
     answers = settings.ingest.format == ANSWERS and adopted(settings) is None
     rows = _plan_answers(planner, settings) if answers else plan_reading(planner.add, _with_repeats(settings))

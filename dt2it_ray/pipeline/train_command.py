@@ -19,6 +19,7 @@ from dt2it_ray.pipeline.own_folder import (
     explain_other_settings,
     forget_steps,
     placed,
+    refuse_output_in_input,
     refused_rows,
     write_refused,
 )
@@ -90,6 +91,7 @@ def plan_train(settings: TrainRunSettings) -> tuple[Step, ...]:
     Raises:
         ConfigError, InputError: see `find_backbone` and `plan_reading`.
     """
+    refuse_output_in_input(settings.files.input, settings.output)
     settings = settings.model_copy(update={"training": settings.placed_training()})
     planner = Planner(settings, find_backbone(settings.base))
     rows = {f"rows/{ROWS}": plan_reading(planner.add, settings)}

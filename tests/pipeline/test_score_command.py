@@ -133,6 +133,14 @@ def test_folders_that_hold_no_reward_model_are_refused(tmp_path: Path, models: t
         run_score(settings_of(tmp_path, (str(Path(models[0]).parent / "base"),), ROWS))
 
 
+def test_an_output_that_would_destroy_its_input_is_refused(tmp_path: Path, models: tuple[str, ...]) -> None:
+    settings = settings_of(tmp_path, models[:1], ROWS, output=f"{tmp_path}/rows.jsonl")
+    with pytest.raises(ConfigError, match="is in the input"):
+        run_score(settings)
+    with pytest.raises(ConfigError, match="is in the input"):
+        run_score(settings_of(tmp_path, models[:1], ROWS, files={"input": str(tmp_path)}))
+
+
 def test_an_ensemble_is_known_by_what_its_members_hold(tmp_path: Path, models: tuple[str, ...]) -> None:
     for name, calibrated in (("a", False), ("b", False), ("c", True)):
         write_ensemble(str(tmp_path / name), models, calibrated)

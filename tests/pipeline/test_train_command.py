@@ -152,6 +152,8 @@ def test_a_checkpoint_without_a_file_is_refused_before_anything_is_read(
 def test_folders_that_no_training_can_use_are_refused(tmp_path: Path, training: FakeTraining) -> None:
     with pytest.raises(ConfigError, match="gone"):
         run_train(settings_of(tmp_path, base=str(tmp_path / "gone")))
+    with pytest.raises(ConfigError, match="is in the input"):
+        run_train(settings_of(tmp_path, files={"input": str(tmp_path)}))
     with pytest.raises(ConfigError, match="leave it at embed"):
         run_train(settings_of(tmp_path, ingest={"format": "flat", "images": "reference"}))
     with pytest.raises(ValueError, match="not to a URI"):
