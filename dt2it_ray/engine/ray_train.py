@@ -160,6 +160,7 @@ def _worker_fields(placement: TrainPlacement) -> dict[str, Any]:
         "device": "cuda" if placement.gpus else "cpu",
         "gradient_checkpointing": placement.gradient_checkpointing,
         "peak_tflops": placement.peak_tflops,
+        "offload": placement.offload,
         **{name: getattr(placement, name) for name in BOARDS},
     }
 

@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.critique import CritiqueAware
 from dt2it_ray.models.language_model import LanguageModel
 from dt2it_ray.models.reward_model import RewardModel
@@ -29,7 +30,10 @@ def deepspeed_config(job: TrainJob, schedule: Schedule, parameters: int) -> dict
             "reduce_bucket_size": bucket,
             "allgather_bucket_size": bucket,
             "overlap_comm": job.device != "cpu",
+            **_offload(job),
         },
+        # Its own one is compiled at the first start.
+        "zero_force_ds_cpu_optimizer": False,
         "zero_allow_untested_optimizer": True,
         "optimizer": {
             "type": "AdamW",
@@ -38,6 +42,16 @@ def deepspeed_config(job: TrainJob, schedule: Schedule, parameters: int) -> dict
         },
         "steps_per_print": 1_000_000_000,
     }
+
+
+def _offload(job: TrainJob) -> dict[str, Any]:
+    """What DeepSpeed is told of the machine's memory. Raises ConfigError where ZeRO does not split it so."""
+    least, stage = {"none": 0, "optimizer": 1, "weights": 3}[job.offload], job.settings.zero_stage
+    if stage < least:
+        raise ConfigError(f"training.offload={job.offload} needs train.zero_stage={least} or more, and it is {stage}")
+    place = {"device": "cpu", "pin_memory": job.device != "cpu"}
+    told = {"offload_optimizer": place} if least else {}
+    return told | ({"offload_param": place} if job.offload == "weights" else {})
 
 
 def start_deepspeed(model: RewardModel | LanguageModel, job: TrainJob, schedule: Schedule) -> Any:

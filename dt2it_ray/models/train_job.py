@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from dt2it_ray.models.train_settings import TrainSettings
 
@@ -36,6 +36,8 @@ class TrainJob:
     device: str = "cpu"
     gradient_checkpointing: bool = False
     """Compute activations twice to save memory. Changes no weight."""
+    offload: Literal["none", "optimizer", "weights"] = "none"
+    """What stays in the machine's memory in place of the device's."""
     peak_tflops: float = 0.0
     """What one worker's device can do at best; 0: as its name says, if it is known."""
     tensorboard: bool = False

@@ -1,5 +1,7 @@
 """Where and how fast a training runs, and who hears of it: settings that change no fingerprint."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from dt2it_ray.settings import Settings
@@ -39,6 +41,9 @@ class TrainPlacement(Settings):
     """An MLflow tracking server (http:, sqlite:) that hears the log too. Needs the extra `mlflow`."""
     mlflow_experiment: str = Field(default="dt2it_ray", min_length=1)
     """The experiment in MLflow."""
+    offload: Literal["none", "optimizer", "weights"] = "none"
+    """What a GPU leaves in the memory of its machine, at the price of copying: the optimizer, which then computes there
+    (train.zero_stage 1 to 3), or the weights too (train.zero_stage=3). Changes rounding only."""
     max_dropped: float = Field(default=0.2, ge=0, le=1)
     """As for other steps; a pair is dropped if its image cannot be decoded or it is too long."""
 

@@ -84,6 +84,15 @@ def test_a_loss_that_is_not_finite_names_its_pair(job: TrainJob, tmp_path: Path)
         trained(pairs, LossSettings(margin_scale=1.0))
 
 
+def test_a_gradient_that_is_not_finite_names_the_pairs_of_its_step(job: TrainJob, tmp_path: Path) -> None:
+    # Losses are finite, and the square of the gradient's norm is not.
+    pairs = with_strengths(job, tmp_path, (0.0,) * 6)
+    with pytest.raises(
+        StageFailed, match=r"step 0: the gradient is not finite\. Pairs: (pair-short-00\d(, )?){4}\. Look"
+    ):
+        trained(pairs, LossSettings(tie_weight=1e36))
+
+
 def test_a_training_beside_its_proxy_resumes_exactly_and_leaves_a_model_without_it(
     job: TrainJob, tmp_path: Path
 ) -> None:
