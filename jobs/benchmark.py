@@ -5,11 +5,15 @@
     python jobs/benchmark.py construct --only vllm_loop --model DIR    our vLLM engine beside vLLM's own loop
     python jobs/benchmark.py construct --only vllm_loop --model DIR --images --rows 400 --tokens 64
     python jobs/benchmark.py t2i --json t2i.json
+    python jobs/benchmark.py train --llama-factory PYTHON              shared prompts beside separate passes and peers
+    python jobs/benchmark.py score                                     the same for scoring
+    python jobs/benchmark.py train --size 8b --device cuda --peak-tflops 989
 
 What the figures mean stands in docs/benchmarks.md.
 """
 
 import argparse
+import dataclasses
 import json
 from pathlib import Path
 
@@ -26,10 +30,15 @@ def main() -> None:
     parser.add_argument("--images", action="store_true", help="vllm_loop asks about a rendered scene each")
     parser.add_argument("--samples", type=int, default=Wanted.samples, help="answers to each prompt of vllm_loop")
     parser.add_argument("--tokens", type=int, default=Wanted.tokens, help="most tokens of an answer of vllm_loop")
+    parser.add_argument("--llama-factory", help="Python that has LLaMA-Factory, for train")
+    parser.add_argument("--size", choices=["tiny", "8b"], help="train and score with dummy weights of this size")
+    parser.add_argument("--device", default=Wanted.device, help="where dummy weights compute: cpu or cuda")
+    parser.add_argument("--peak-tflops", type=float, help="of the device, for the share of it that is used")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     told = parser.parse_args()
     try:
-        wanted = Wanted(told.rows, told.model, told.images, told.samples, told.tokens)
+        names = (field.name for field in dataclasses.fields(Wanted))
+        wanted = Wanted(**{name: getattr(told, name) for name in names})
         figures = json.dumps(measure(told.subject, told.only, wanted), indent=2)
     except Dt2itError as error:
         parser.exit(error.exit_code, f"{error}\n")

@@ -24,8 +24,8 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 # The one place for each heavy library; anything else must import without it.
 HEAVY = {
     "ray": {"engine", "serving", "speed"},
-    "torch": {"models"},
-    "transformers": {"models"},
+    "torch": {"models", "speed"},
+    "transformers": {"models", "speed"},
     "deepspeed": {"models"},
     "vllm": {"models"},
 }

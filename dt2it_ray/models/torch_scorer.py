@@ -13,8 +13,8 @@ from dt2it_ray.models.prefix import row_length, shared_length
 from dt2it_ray.models.protocols import Conversation
 from dt2it_ray.models.reward_files import RewardConfig, open_reward_model
 
-TOKENS_PER_PASS = {"cpu": 1024, "cuda": 8192}
-"""Tokens of one forward pass by kind of device. On a CPU the hidden states should stay in its caches."""
+TOKENS_PER_PASS = {"cpu": 2048, "cuda": 8192}
+"""Tokens of one forward pass by kind of device. On a CPU 512 were a fifth slower, 4096 not faster."""
 
 NO_CRITIQUE = Dropped(
     DropReason.FIELD_INVALID,

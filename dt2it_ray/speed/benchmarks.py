@@ -14,6 +14,7 @@ from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.model_settings import SamplingSettings
 
 VLLM_PROMPTS = 40
+OF_SIZE = "not measured: --size asks for dummy weights alone"
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,17 @@ class Wanted:
     """Answers to each prompt of `vllm_loop`."""
     tokens: int = 32
     """Most tokens of an answer of `vllm_loop`: on a CPU, 40 prompts with longer ones take very long."""
+    llama_factory: str | None = None
+    """Python that has LLaMA-Factory, which `train` is then measured beside."""
+    size: str | None = None
+    """Measures dummy weights of this size in place of the rest of `train` and `score`."""
+    device: str = "cpu"
+    """Where dummy weights compute."""
+    peak_tflops: float | None = None
+    """What the device can do in a second, for the share of it that is used."""
+
+
+Measurement = Callable[[Wanted], Any]
 
 
 def measure(subject: str, only: str | None = None, wanted: Wanted = Wanted()) -> dict[str, Any]:
@@ -89,10 +101,46 @@ def _ingest(wanted: Wanted) -> dict[str, Any]:
     return run_ingest_speed(wanted.rows) if wanted.rows else run_ingest_speed()
 
 
-Measurement = Callable[[Wanted], Any]
+def _train(wanted: Wanted) -> Any:
+    if wanted.size is not None:
+        return OF_SIZE
+    from dt2it_ray.speed.train import run_train_speed
+
+    return run_train_speed(wanted.rows) if wanted.rows else run_train_speed()
+
+
+def _llama_factory(wanted: Wanted) -> Any:
+    if wanted.llama_factory is None or wanted.size is not None:
+        return "not measured: it needs --llama-factory PYTHON, an interpreter that has LLaMA-Factory"
+    from dt2it_ray.speed.llama_factory import run_beside_llama_factory
+
+    return run_beside_llama_factory(wanted.llama_factory, *((wanted.rows,) if wanted.rows else ()))
+
+
+def _score(wanted: Wanted) -> Any:
+    if wanted.size is not None:
+        return OF_SIZE
+    from dt2it_ray.speed.score import run_score_speed
+
+    return run_score_speed(wanted.rows) if wanted.rows else run_score_speed()
+
+
+def _true_size(answers: int, trains: bool) -> Measurement:
+    def run(wanted: Wanted) -> Any:
+        if wanted.size is None:
+            return "not measured: it needs --size 8b --device cuda, or --size tiny to try it"
+        from dt2it_ray.speed.true_size import run_true_size
+
+        return run_true_size(wanted.size, wanted.device, answers, trains, wanted.peak_tflops, wanted.rows or 16)
+
+    return run
+
+
 SUBJECTS: Mapping[str, Mapping[str, Measurement]] = {
     "construct": {"stage_pool": _stage_pool, "driver_memory": _driver_memory, "vllm_loop": _vllm_loop},
     "t2i": {"t2i": _t2i},
     "ingest": {"ingest": _ingest},
+    "train": {"train": _train, "llama_factory": _llama_factory, "true_size": _true_size(2, trains=True)},
+    "score": {"score": _score, "true_size": _true_size(4, trains=False)},
 }
 """Measurements by subject. Each imports what it needs when it runs."""

@@ -40,12 +40,12 @@ def drive_answers(folder: str, settings: RowsSettings) -> dict[str, float]:
     """Have the rows of a folder answered; returns the peak of this process before the step and after it."""
     step = stand_in_step(rows_step(settings), EngineTime(service_s=0), PLACEMENT)
     with ray_session():
-        before = _peak_mib()
+        before = peak_mib()
         run_step(step, Folder(folder), Lines(sys.stderr))
-        return {"before_mib": before, "peak_mib": _peak_mib()}
+        return {"before_mib": before, "peak_mib": peak_mib()}
 
 
-def _peak_mib() -> float:
+def peak_mib() -> float:
     """The highest resident memory that Linux has seen of this process since it began."""
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return round(int(status["VmHWM"].split()[0]) / 1024, 1)
