@@ -1,8 +1,8 @@
 """Where and how fast a training runs, and who hears of it: settings that change no fingerprint."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dt2it_ray.settings import Settings
 
@@ -46,6 +46,14 @@ class TrainPlacement(Settings):
     (train.zero_stage 1 to 3), or the weights too (train.zero_stage=3). Changes rounding only."""
     max_dropped: float = Field(default=0.2, ge=0, le=1)
     """As for other steps; a pair is dropped if its image cannot be decoded or it is too long."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if 0 < self.max_workers < self.workers:
+            raise ValueError(
+                f"max_workers={self.max_workers} is less than workers={self.workers}, the fewest there may be"
+            )
+        return self
 
     def least(self) -> dict[str, float]:
         """What its workers need before the first step, in Ray's words."""
