@@ -31,7 +31,7 @@ class ShortcutSizes(Settings):
     """To train on."""
     tests: int = Field(default=200, ge=1)
     """Of each test."""
-    share: float = Field(default=0.997, ge=0.5, le=1)
+    share: float = Field(default=0.995, ge=0.5, le=1)
     """Part of the pairs to train on in which the shortcut is right."""
 
     @model_validator(mode="after")
