@@ -55,8 +55,8 @@ def train(job: TrainJob, session: Session) -> None:
     """Train a reward model; the finished folder is `output`/model, written by worker 0.
 
     Raises:
-        StageFailed: a loss or gradient is not finite, and the message names the pairs; or the checkpoint to go on from
-            was made by another number of workers.
+        StageFailed: a loss or gradient is not finite, and the message names the pairs; or the checkpoint does not fit
+            this number of workers, see `take_over`.
         Preempted: a worker was told to end, and a checkpoint was saved.
         ConfigError, InputError, StoreError: the settings or the inputs do not fit.
     """
