@@ -50,6 +50,11 @@ def export_weights(source: str, output: str, to: str, card: Callable[[RewardConf
     if Path(output).exists():
         raise ConfigError(f"output={output}: it exists already; name a new folder")
     known = config_of(source)
+    if known.critiques:
+        raise ConfigError(
+            f"{source} reads a critique behind each answer, which it writes itself: no other form holds both. Copy the "
+            "folder as it is to use it elsewhere with `dt2it score` and `dt2it serve`"
+        )
     if to != "reward_model" and not known.plain:
         raise ConfigError(
             f"to={to}: this form holds one linear layer on the last token, and {source} has head={known.head}, "

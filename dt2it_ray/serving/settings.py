@@ -33,7 +33,7 @@ class ServeSettings(Settings):
     """Address to listen on. Only this machine can connect unless told otherwise."""
     port: int = Field(default=8000, ge=0, le=65535)
     """Port to listen on; 0 takes any free one."""
-    scorer: str = Field(default="dt2it_ray.models.torch_scorer:TorchScorer", pattern=r"^[\w.]+:\w+$")
+    scorer: str = Field(default="dt2it_ray.models.open_scorer:open_scorer", pattern=r"^[\w.]+:\w+$")
     """`module:callable` that returns a Scorer, called as `scorer(folder, settings=..., device=..., threads=...)`."""
     score: ScoreSettings = ScoreSettings()
     """Precision, rounding and limits. `dt2it serve` takes the run's own, so that rewards equal its score table."""

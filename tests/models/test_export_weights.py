@@ -146,6 +146,11 @@ def test_a_readout_that_no_other_tool_computes_is_refused_and_one_of_ours_is_wri
             export(source, tmp_path / "out", to)
     folder = export(source, tmp_path / "out", "reward_model")
     assert open_scorer(folder, EXACT).score(CHATS) == open_scorer(source, EXACT).score(CHATS)
+    told = Path(source, REWARD_CONFIG)
+    told.write_text(told.read_text().replace('"critiques": false', '"critiques": true'))
+    with pytest.raises(ConfigError, match="reads a critique behind each answer"):
+        export(source, tmp_path / "critic", "reward_model")
+    told.write_text(told.read_text().replace('"critiques": true', '"critiques": false'))
     with pytest.raises(ConfigError, match="exists already"):
         export(source, tmp_path / "out", "reward_model")
     with pytest.raises(ConfigError, match="weights are written as vllm, sequence_classification"):
