@@ -56,7 +56,7 @@ def write_text_model(tiny: str, folder: str) -> str:
 
     text = AutoConfig.from_pretrained(tiny).get_text_config()
     names = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
-    more = ("num_key_value_heads", "head_dim", "pad_token_id", "tie_word_embeddings", "max_position_embeddings")
+    more = ("num_key_value_heads", "head_dim", "pad_token_id", "max_position_embeddings")
     torch.manual_seed(0)
     model = Qwen3ForCausalLM(Qwen3Config(**{name: getattr(text, name) for name in (*names, *more)}))
     model.save_pretrained(folder)
