@@ -57,22 +57,29 @@ def read_training_log(folder: str) -> list[dict[str, Any]]:
 
 
 def write_summary(folder: str, model_step: int = -1) -> None:
-    """Write `SUMMARY`: steps, refused pairs, speed, the mean loss, accuracy and margin of the last steps, and the
-    figures of held-out pairs after `model_step`, the step whose model is the finished one."""
+    """Write `SUMMARY`: steps, refused pairs, speed, the mean loss, accuracy and margin over the pairs of the last steps,
+    and the figures of held-out pairs after `model_step`, the step whose model is the finished one."""
     steps = read_training_log(folder)
-    last = steps[-max(1, round(len(steps) * LAST_STEPS)) :]
+    # A step of which every pair was refused says nothing.
+    telling = [step for step in steps if step["pairs"]] or steps
+    last = telling[-max(1, round(len(telling) * LAST_STEPS)) :]
     used = sum(step["pairs"] for step in steps)
     seconds = sum(step["pairs"] / step["pairs_per_s"] for step in steps if step["pairs_per_s"])
     figures = {
         "steps": len(steps),
         "pairs_refused": len(read_refused_pairs(folder)),
         "pairs_per_s": round(used / max(seconds, 1e-9), 1),
-        **{name: sum(step[name] for step in last) / len(last) for name in SUMMED_UP if name in last[0]},
+        **{name: _mean(last, name) for name in SUMMED_UP if name in last[0]},
     }
     evaluated = {name: figure for name, figure in steps[model_step].items() if name.startswith(EVALUATED)}
     if evaluated:
         figures |= {"model_step": model_step, **evaluated}
     Folder(folder).write(SUMMARY, json.dumps(figures, indent=2).encode())
+
+
+def _mean(steps: Sequence[Mapping[str, Any]], name: str) -> float:
+    """Over all pairs that the steps used."""
+    return sum(step[name] * step["pairs"] for step in steps) / max(1, sum(step["pairs"] for step in steps))
 
 
 def read_refused_pairs(folder: str) -> list[dict[str, Any]]:

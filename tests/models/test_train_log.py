@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dt2it_ray.models.train_boards import BOARD, open_boards
 from dt2it_ray.models.train_job import TrainJob
-from dt2it_ray.models.train_log import TRAINING_LOG, TrainLog
+from dt2it_ray.models.train_log import SUMMARY, TRAINING_LOG, TrainLog, write_summary
 from dt2it_ray.models.train_settings import TrainSettings
 from tests.models.test_train_loop import LocalSession
 
@@ -53,3 +53,18 @@ def test_event_files_are_written_only_when_asked_for_and_by_worker_0(tmp_path: P
     log_steps(tmp_path / "other", range(1), loss=1.0, rank=1)
     assert not (tmp_path / "off" / BOARD).exists()
     assert not (tmp_path / "other" / BOARD).exists()
+
+
+def test_steps_count_in_the_summary_by_the_pairs_that_they_could_use(tmp_path: Path) -> None:
+    steps = [(9, 0.0), *[(4, 1.0)] * 20, (3, 1.0), (1, 0.0), (0, 0.0)]
+    lines = [{"step": n, "pairs": pairs, "pairs_per_s": 1.0 if pairs else 0.0} for n, (pairs, _) in enumerate(steps)]
+    figures = [{"loss": 0.5, "accuracy": right, "margin": 2 * right} for _, right in steps]
+    text = "".join(json.dumps(line | told) + "\n" for line, told in zip(lines, figures, strict=True))
+    (tmp_path / TRAINING_LOG).write_text(text)
+    write_summary(str(tmp_path))
+    told = json.loads((tmp_path / SUMMARY).read_text())
+    # The last tenth of the steps that used any pairs: one of 3 pairs and one of 1.
+    assert (told["steps"], told["loss"], told["accuracy"], told["margin"]) == (24, 0.5, 0.75, 1.5)
+    (tmp_path / TRAINING_LOG).write_text(json.dumps(lines[-1] | figures[-1]) + "\n")
+    write_summary(str(tmp_path))
+    assert json.loads((tmp_path / SUMMARY).read_text())["accuracy"] == 0.0
