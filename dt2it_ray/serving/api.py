@@ -18,7 +18,7 @@ from dt2it_ray.serving.auth import require_token
 from dt2it_ray.serving.conversations import conversations_of
 from dt2it_ray.serving.protocol import model_list, parse_request, reply
 from dt2it_ray.serving.refusal import Refusal, refusal_of
-from dt2it_ray.serving.settings import Limits, ServeSettings
+from dt2it_ray.serving.settings import ServeSettings
 
 logger = logging.getLogger("ray.serve")
 
@@ -60,7 +60,7 @@ def build_api(backend: Backend, settings: ServeSettings, digest: bytes) -> FastA
         require_token(request.headers.get("authorization"), digest)
         try:
             async with asyncio.timeout(settings.request_timeout_s):
-                return await _reward(request, backend, settings.limits)
+                return await _reward(request, backend, settings)
         except TimeoutError:
             detail = f"no scores within {settings.request_timeout_s:g} s: the server is overloaded; try again later"
             raise Refusal(503, "timeout", detail) from None
@@ -69,7 +69,8 @@ def build_api(backend: Backend, settings: ServeSettings, digest: bytes) -> FastA
     return api
 
 
-async def _reward(request: Request, backend: Backend, limits: Limits) -> Response:
+async def _reward(request: Request, backend: Backend, settings: ServeSettings) -> Response:
+    limits = settings.limits
     body = await read_body(request, limits.max_body_bytes)
     # Parsing and decoding images take a while: other requests go on meanwhile.
     asked = await asyncio.to_thread(parse_request, body)
@@ -79,7 +80,7 @@ async def _reward(request: Request, backend: Backend, limits: Limits) -> Respons
     conversations = await asyncio.to_thread(conversations_of, asked, limits)
     scored = await backend.score(asked.model, conversations)
     logits = [_logit(reward, asked.place_of(index)) for index, reward in enumerate(scored.rewards)]
-    content = reply(asked.model, scored.fingerprint, logits).model_dump_json()
+    content = reply(asked.model, scored.fingerprint, logits, settings.score.calibrated).model_dump_json()
     return Response(content, media_type="application/json")
 
 

@@ -117,14 +117,13 @@ def parse_request(body: bytes) -> RewardRequest:
     raise Refusal(422, "invalid_field", f"{where}{problem['msg'].removeprefix('Value error, ')}", param or None)
 
 
-def reply(model: str, fingerprint: str, logits: list[float]) -> RewardReply:
-    """The reply to a request whose conversations got these raw scores.
+def reply(model: str, fingerprint: str, logits: list[float], calibrated: bool = False) -> RewardReply:
+    """The reply to a request whose conversations got these scores, raw or calibrated.
 
-    Checkpoints carry no calibration yet: `score` is sigmoid(logit), the reward that arXiv 2509.16127 uses in RL, and
-    `calibrated` is false.
+    `score` is sigmoid(logit), the reward that arXiv 2509.16127 uses in RL.
     """
     rewards = [Reward(index=index, logit=logit, score=sigmoid(logit)) for index, logit in enumerate(logits)]
-    return RewardReply(model=model, fingerprint=fingerprint, data=rewards)
+    return RewardReply(model=model, fingerprint=fingerprint, calibrated=calibrated, data=rewards)
 
 
 def sigmoid(logit: float) -> float:

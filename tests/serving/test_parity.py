@@ -84,16 +84,21 @@ def score_table(scorer: Scorer) -> dict[tuple[str, str], float]:
 
 def served(scorer: Scorer, folder: Path, body: dict[str, Any]) -> list[float]:
     """Rewards told by the HTTP application."""
+    return [entry["logit"] for entry in asked(scorer, folder, body)["data"]]
+
+
+def asked(scorer: Scorer, folder: Path, body: dict[str, Any], settings: ServeSettings | None = None) -> dict[str, Any]:
+    """What the HTTP application answers."""
 
     async def send() -> httpx.Response:
-        api = build_api(InMemory(scorer, folder), ServeSettings(), token_digest(TOKEN))
+        api = build_api(InMemory(scorer, folder), settings or ServeSettings(), token_digest(TOKEN))
         headers = {"Authorization": f"Bearer {TOKEN}"}
         async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://server") as client:
             return await client.post("/v1/reward", headers=headers, json={"model": "iter-00", **body})
 
     response = asyncio.run(send())
     assert response.status_code == 200, response.text
-    return [entry["logit"] for entry in response.json()["data"]]
+    return response.json()
 
 
 def test_served_rewards_equal_the_score_table(scorer: Scorer, tmp_path: Path) -> None:
@@ -106,6 +111,13 @@ def test_served_rewards_equal_the_score_table(scorer: Scorer, tmp_path: Path) ->
         assert served(scorer, tmp_path, {"prompt": prompt, "answers": answers}) == expected
         turns = [*prompt, {"role": "assistant", "content": answers[0]}]
         assert served(scorer, tmp_path, {"messages": turns}) == expected[:1]
+
+
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_the_reply_says_whether_rewards_are_calibrated(scorer: Scorer, tmp_path: Path, calibrated: bool) -> None:
+    settings = ServeSettings.model_validate({"score": {"calibrated": calibrated}})
+    turns = [question("What is two plus two?"), {"role": "assistant", "content": "4"}]
+    assert asked(scorer, tmp_path, {"messages": turns}, settings)["calibrated"] is calibrated
 
 
 def test_rewards_do_not_depend_on_the_neighbours_in_a_request(scorer: Scorer, tmp_path: Path) -> None:
