@@ -57,7 +57,7 @@ def read_training_log(folder: str) -> list[dict[str, Any]]:
 
 
 def write_summary(folder: str, model_step: int = -1) -> None:
-    """Write `SUMMARY`: steps, refused pairs, speed, the mean loss, accuracy and margin over the pairs of the last steps,
+    """Write `SUMMARY`: steps, refused pairs, speed, mean loss, accuracy and margin over the pairs of the last steps,
     and the figures of held-out pairs after `model_step`, the step whose model is the finished one."""
     steps = read_training_log(folder)
     # A step of which every pair was refused says nothing.
