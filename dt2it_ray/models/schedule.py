@@ -1,5 +1,6 @@
 """Which pairs each step, worker and micro-batch of a training sees, and at what learning rate: plain arithmetic."""
 
+import heapq
 import math
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ class Schedule:
     global_batch: int
     micro_batch: int
     world_size: int
+    padded: bool = True
+    """Whether a forward pass pads its rows, so that those of like length belong together; packed rows have no
+    padding, and passes are made equally large."""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -41,9 +45,26 @@ class Schedule:
         return order[start : start + self.global_batch]
 
     def share(self, batch: np.ndarray, lengths: np.ndarray, rank: int) -> list[np.ndarray]:
-        """One worker's micro-batches (`micro_batches` of them, some may be empty), pairs of like length together."""
-        by_length = batch[np.argsort(lengths[batch], kind="stable")]
-        return np.array_split(by_length, self.micro_batches * self.world_size)[rank :: self.world_size]
+        """One worker's micro-batches (`micro_batches` of them, some may be empty), about equally long in all, or of
+        pairs of like length where passes are padded."""
+        parts = self.micro_batches * self.world_size
+        if self.padded:
+            dealt = np.array_split(batch[np.argsort(lengths[batch], kind="stable")], parts)
+        else:
+            dealt = _deal_evenly(batch, lengths, parts, self.micro_batch)
+        return dealt[rank :: self.world_size]
+
+
+def _deal_evenly(batch: np.ndarray, lengths: np.ndarray, parts: int, most: int) -> list[np.ndarray]:
+    """So many parts of at most `most` each: the longest first, each to the part that is shortest so far."""
+    dealt: list[list[int]] = [[] for _ in range(parts)]
+    sizes = [(0, part) for part in range(parts)]
+    for index in batch[np.argsort(-lengths[batch], kind="stable")].tolist():
+        size, part = heapq.heappop(sizes)
+        dealt[part].append(index)
+        if len(dealt[part]) < most:
+            heapq.heappush(sizes, (size + int(lengths[index]), part))
+    return [np.array(part, dtype=np.int64) for part in dealt]
 
 
 def share_of_peak(step: int, steps: int, warmup: float) -> float:

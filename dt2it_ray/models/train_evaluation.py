@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,8 @@ class Evaluator:
     def __init__(self, passes: Forward, schedule: Schedule, rank: int) -> None:
         """`schedule` tells the micro-batches and the workers."""
         self._passes, self._groups, self._rank = passes, passes.groups, rank
-        self._schedule = Schedule(len(self._groups), 1, len(self._groups), schedule.micro_batch, schedule.world_size)
+        pairs = len(self._groups)
+        self._schedule = replace(schedule, pairs=pairs, epochs=1, global_batch=pairs)
         self.refused: list[tuple[str, Dropped]] = []
         """Pairs of the last evaluation that this worker could not encode."""
 

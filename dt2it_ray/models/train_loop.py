@@ -82,8 +82,9 @@ def _prepare(job: TrainJob, session: Session) -> _Parts:
     rows = open_training_rows([*job.pairs_paths, *job.held_out_paths], job.rows_paths, settings.loss.critique.enabled)
     apart = held_out(rows, job.held_out_paths, evaluation, settings.seed)
     groups = TrainingGroups(rows if apart is None else rows.subset(~apart), settings.loss.kwise)
+    padded = not settings.model.shared_prompt
     schedule = Schedule(
-        len(groups), settings.epochs, settings.global_batch_pairs, job.micro_batch_pairs, session.world_size
+        len(groups), settings.epochs, settings.global_batch_pairs, job.micro_batch_pairs, session.world_size, padded
     )
     encoder = open_encoder(job.base, settings.collate, readout=settings.model.readout())
     model = new_reward_model(job.base, settings.precision, settings.seed, settings.model)

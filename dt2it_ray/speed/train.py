@@ -55,7 +55,8 @@ def train_so(way: str, job: TrainJob) -> Round:
     torch.set_num_threads(job.threads)
     groups = TrainingGroups(open_training_rows(job.pairs_paths, job.rows_paths), kwise=False)
     settings = job.settings
-    schedule = Schedule(len(groups), settings.epochs, settings.global_batch_pairs, job.micro_batch_pairs, 1)
+    batches = settings.global_batch_pairs, job.micro_batch_pairs
+    schedule = Schedule(len(groups), settings.epochs, *batches, world_size=1, padded=way != "shared")
     if way == "plain":
         return train_plainly(job, groups, schedule)
     return _train_ours(job, groups, schedule, shared=way == "shared")

@@ -8,9 +8,17 @@ from hypothesis import strategies as st
 from dt2it_ray.models.schedule import Schedule, share_of_peak
 
 
-@given(pairs=st.integers(1, 60), batch=st.integers(1, 20), micro=st.integers(1, 8), workers=st.integers(1, 4))
-def test_workers_and_micro_batches_share_each_step(pairs: int, batch: int, micro: int, workers: int) -> None:
-    schedule = Schedule(pairs, epochs=2, global_batch=batch, micro_batch=micro, world_size=workers)
+@given(
+    pairs=st.integers(1, 60),
+    batch=st.integers(1, 20),
+    micro=st.integers(1, 8),
+    workers=st.integers(1, 4),
+    padded=st.booleans(),
+)
+def test_workers_and_micro_batches_share_each_step(
+    pairs: int, batch: int, micro: int, workers: int, padded: bool
+) -> None:
+    schedule = Schedule(pairs, epochs=2, global_batch=batch, micro_batch=micro, world_size=workers, padded=padded)
     order, lengths = np.arange(pairs), np.arange(pairs) % 7
     seen: list[int] = []
     for step in range(schedule.steps_per_epoch):
@@ -21,6 +29,17 @@ def test_workers_and_micro_batches_share_each_step(pairs: int, batch: int, micro
         seen += [int(pair) for part in parts for pair in part]
     assert sorted(seen) == list(range(pairs))
     assert schedule.steps == 2 * schedule.steps_per_epoch
+
+
+def test_packed_passes_are_equally_long_and_padded_ones_of_like_length() -> None:
+    lengths = np.array([100, 10, 90, 20, 80, 30, 70, 40])
+    packed, padded = (
+        Schedule(8, epochs=1, global_batch=8, micro_batch=2, world_size=2, padded=padded) for padded in (False, True)
+    )
+    even = [lengths[part].tolist() for rank in (0, 1) for part in packed.share(np.arange(8), lengths, rank)]
+    assert [sum(part) for part in even] == [110] * 4
+    alike = [lengths[part].tolist() for rank in (0, 1) for part in padded.share(np.arange(8), lengths, rank)]
+    assert sorted(alike) == [[10, 20], [30, 40], [70, 80], [90, 100]]
 
 
 def test_the_rate_rises_then_falls() -> None:
