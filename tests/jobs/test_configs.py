@@ -40,6 +40,7 @@ def test_a_config_makes_a_plan(config: Path, tmp_path: Path, monkeypatch: pytest
     if settings.outside:
         monkeypatch.chdir(tmp_path)
         for one in (
+            *settings.outside.demonstrations.values(),
             *settings.outside.trusted.values(),
             *settings.outside.pool.values(),
             *settings.outside.tests.values(),
