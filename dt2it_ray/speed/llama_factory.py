@@ -99,7 +99,6 @@ def _write_config(folder: Path, asked: list[Asked], job: TrainJob) -> str:
         "disable_gradient_checkpointing": True,
         "overwrite_cache": True,
         "bf16": False,
-        "fp16": False,
         "use_cpu": True,
     }
     for name, tree in (("pairs.json", rows), ("dataset_info.json", info), ("config.json", config)):

@@ -21,17 +21,10 @@ from dt2it_ray.models.reward_settings import ReadoutSettings
 
 SIZES: dict[str, dict[str, Any]] = {
     # Qwen3-VL-8B: numbers of its config.json.
-    "8b": {
-        "hidden": 4096,
-        "inner": 12288,
-        "layers": 36,
-        "heads": 32,
-        "kv": 8,
-        "words": 151936,
-        "eye": 1152,
-        "depth": 27,
-    },
-    "tiny": {"hidden": 64, "inner": 128, "layers": 2, "heads": 4, "kv": 2, "words": 512, "eye": 64, "depth": 3},
+    "8b": {"hidden": 4096, "inner": 12288, "layers": 36, "heads": 32, "kv": 8, "words": 151936, "turns": (24, 20, 20)}
+    | {"eye": 1152, "eye_inner": 4304, "depth": 27, "deep": (8, 16, 24)},
+    "tiny": {"hidden": 64, "inner": 128, "layers": 2, "heads": 4, "kv": 2, "words": 512, "turns": (4, 2, 2)}
+    | {"eye": 64, "eye_inner": 128, "depth": 3, "deep": (0, 1)},
 }
 TOKENS_PER_PASS = {"8b": 8192, "tiny": 512}
 SIDE = {"8b": 32, "tiny": 4}
@@ -75,7 +68,6 @@ def dummy_model(size: str, device: str) -> RewardModel:
 
     s = SIZES[size]
     width = s["hidden"] // s["heads"]
-    quarter = width // 8
     text = {
         "vocab_size": s["words"],
         "hidden_size": s["hidden"],
@@ -87,17 +79,17 @@ def dummy_model(size: str, device: str) -> RewardModel:
         "rope_parameters": {
             "rope_type": "default",
             "rope_theta": 5e6,
-            "mrope_section": [width // 2 - 2 * quarter, quarter, quarter],
+            "mrope_section": list(s["turns"]),
             "mrope_interleaved": True,
         },
     }
     vision = {
         "depth": s["depth"],
         "hidden_size": s["eye"],
-        "intermediate_size": 4 * s["eye"],
+        "intermediate_size": s["eye_inner"],
         "num_heads": 16 if size == "8b" else 4,
         "out_hidden_size": s["hidden"],
-        "deepstack_visual_indexes": list(range(0, s["depth"], -(-s["depth"] // 3)))[: s["layers"]],
+        "deepstack_visual_indexes": list(s["deep"]),
     }
     config = Qwen3VLConfig(text_config=text, vision_config=vision, image_token_id=IMAGE)
     config._attn_implementation = "sdpa"
