@@ -41,4 +41,6 @@ def test_every_subject_names_its_measurements() -> None:
         "construct": ["stage_pool", "driver_memory", "vllm_loop"],
         "t2i": ["t2i"],
         "ingest": ["ingest"],
+        "train": ["train", "llama_factory", "true_size"],
+        "score": ["score", "true_size"],
     }
