@@ -21,8 +21,8 @@ LOSS = LossSettings(shortcut=ShortcutSettings(enabled=True, normalise="last_mean
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> TrainJob:
     job = write_toy_pairs(tmp_path_factory.mktemp("train"), num_prompts=12)
-    # A slow training, in which rounding does not grow.
-    settings = job.settings.model_copy(update={"loss": LOSS, "learning_rate": 3e-4})
+    # A slow training: Adam makes a part of a whole step of what rounding leaves of a gradient near zero.
+    settings = job.settings.model_copy(update={"loss": LOSS, "learning_rate": 1e-4})
     return dataclasses.replace(job, settings=settings, checkpoint_every_steps=3, micro_batch_pairs=2)
 
 
@@ -50,5 +50,4 @@ def test_a_training_goes_on_with_another_number_of_workers(
         assert [step[name] for step in steps] == pytest.approx([step[name] for step in whole], rel=1e-3, abs=1e-6)
     expected, found = load_file(undisturbed / WEIGHTS), load_file(tmp_path / WEIGHTS)
     for name, weight in expected.items():
-        # Adam makes a part of a step, of up to 3e-4, of what rounding leaves of a gradient near zero.
-        torch.testing.assert_close(found[name], weight, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(found[name], weight, rtol=1e-4, atol=1e-5)
