@@ -1,6 +1,7 @@
 """How settings are declared, read from YAML and overridden with `key=value`."""
 
 import difflib
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
@@ -48,6 +49,17 @@ def parse_settings(kind: type[SettingsT], tree: dict[str, Any], where: str) -> S
     except ValidationError as error:
         problems = "\n".join(f"  {_explain(kind, problem)}" for problem in error.errors())
         raise ConfigError(f"{where} does not fit {kind.__name__}:\n{problems}") from None
+
+
+def read_json_settings(kind: type[SettingsT], path: Path) -> SettingsT | None:
+    """Settings of `kind` from a JSON file; None where there is none. Raises ConfigError where it does not fit."""
+    if not path.is_file():
+        return None
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"{path} is not valid JSON: {error}") from None
+    return parse_settings(kind, tree, where=str(path))
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

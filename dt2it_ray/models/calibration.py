@@ -1,6 +1,5 @@
 """Which shift and scale make a model's rewards comparable, where its folder keeps them, and who applies them."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,9 +7,9 @@ from pydantic import Field
 
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.ids import content_id
-from dt2it_ray.errors import ConfigError, StoreError
+from dt2it_ray.errors import StoreError
 from dt2it_ray.models.protocols import Conversation, Scorer
-from dt2it_ray.settings import Settings, parse_settings
+from dt2it_ray.settings import Settings, read_json_settings
 
 CALIBRATION = "calibration.json"
 """Beside the weights, in a file of its own: a model that a run's manifest lists stays as it is listed."""
@@ -48,14 +47,7 @@ def read_calibration(folder: str) -> Calibration | None:
     Raises:
         ConfigError: the file does not fit.
     """
-    path = Path(folder, CALIBRATION)
-    if not path.is_file():
-        return None
-    try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ConfigError(f"{path} is not valid JSON: {error}") from None
-    return parse_settings(Calibration, tree, where=str(path))
+    return read_json_settings(Calibration, Path(folder, CALIBRATION))
 
 
 class CalibratedScorer:

@@ -1,6 +1,5 @@
 """How several reward models score as one: the mean of their rewards, and how far they disagree."""
 
-import json
 import os
 import statistics
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.ids import content_id
 from dt2it_ray.errors import ConfigError, StoreError
 from dt2it_ray.models.protocols import Conversation, Scorer
-from dt2it_ray.settings import Settings, parse_settings
+from dt2it_ray.settings import Settings, parse_settings, read_json_settings
 
 ENSEMBLE = "ensemble.json"
 
@@ -68,15 +67,8 @@ def read_ensemble(folder: str) -> tuple[tuple[str, ...], EnsembleConfig] | None:
     Raises:
         ConfigError: the file does not fit. StoreError: a member is missing.
     """
-    path = Path(folder, ENSEMBLE)
-    if not path.is_file():
-        return None
-    try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ConfigError(f"{path} is not valid JSON: {error}") from None
-    config = parse_settings(EnsembleConfig, tree, where=str(path))
-    return _folders(folder, config), config
+    config = read_json_settings(EnsembleConfig, Path(folder, ENSEMBLE))
+    return None if config is None else (_folders(folder, config), config)
 
 
 def _folders(folder: str, config: EnsembleConfig) -> tuple[str, ...]:

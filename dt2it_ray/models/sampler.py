@@ -26,6 +26,8 @@ class Sampler:
         self.settings, self._groups, self._schedule, self._seed = settings, groups, schedule, seed
         self._steps = settings.every_steps or schedule.steps_per_epoch
         self._round, self._order = -1, np.empty(0, dtype=np.int64)
+        self._order_of: tuple[str, int] = ("", -1)
+        """Of what `_order` is the order: an epoch or a round, by number."""
         self._own_weights = groups.weights
         self._weights = np.ones(len(groups))
         self._errors = np.full(len(groups), np.nan)
@@ -86,9 +88,6 @@ class Sampler:
         if self.listens:
             self._errors, self._weights = state["errors"].copy(), state["weights"].copy()
             self._enter(int(state["round"]))
-
-    _order_of: tuple[str, int] = ("", -1)
-    """Of what `_order` is the order."""
 
     def _enter(self, number: int) -> None:
         self._round = number

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from dt2it_ray.models.backbones import find_backbone
 from dt2it_ray.pipeline.construct_plan import plan_construction
 from dt2it_ray.pipeline.planner import Planner, refuse_misplaced
 from dt2it_ray.pipeline.run_settings import PlacedSettings
-from dt2it_ray.pipeline.study_run import run_study
+from dt2it_ray.pipeline.study_run import Worlds, run_study
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages import answer_facts, judge, pairs, planted_truth, world
 from dt2it_ray.stages.construct import ConstructSettings
@@ -39,20 +39,13 @@ class AblationSettings(PlacedSettings):
     """The run's folder under `root`. The same name resumes."""
     backbone: str = "tiny"
     """The checkpoint that answers: `tiny` (shipped) or a folder."""
-    seeds: tuple[int, ...] = Field(default=(0, 1, 2, 3, 4), min_length=1)
+    seeds: Worlds = (0, 1, 2, 3, 4)
     """One world each, with other prompts of the same kind, other answers and other errors of the judges."""
     prompts: int = Field(default=600, ge=1)
     """Of each world."""
     construction: ConstructSettings = ConstructSettings()
     intervals: IntervalSettings = IntervalSettings()
     """Of shares and of differences between them."""
-
-    @field_validator("seeds")
-    @classmethod
-    def _are_different(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(seeds)) < len(seeds):
-            raise ValueError(f"{list(seeds)} names a world twice; give each seed once")
-        return seeds
 
 
 def plan_ablation(settings: AblationSettings) -> tuple[Step, ...]:

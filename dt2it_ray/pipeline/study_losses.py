@@ -3,7 +3,7 @@ style tells the wrong answer. Each world has its own prompts, answers, errors of
 
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from dt2it_ray.models.backbones import find_backbone
 from dt2it_ray.models.model_settings import ScoreSettings
@@ -13,7 +13,7 @@ from dt2it_ray.pipeline.drive import Made
 from dt2it_ray.pipeline.planner import Planner, refuse_misplaced
 from dt2it_ray.pipeline.run_settings import PlacedSettings
 from dt2it_ray.pipeline.study_losses_arms import ARMS, CRITIQUE, ENSEMBLE, PLAIN, SHORTCUT_ARMS, with_change
-from dt2it_ray.pipeline.study_run import run_study
+from dt2it_ray.pipeline.study_run import Worlds, run_study
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages import critiques, evaluate, labels, mean_scores, score, shortcut_sets, train, world
 from dt2it_ray.stages.construct import ConstructSettings
@@ -33,7 +33,7 @@ class LossStudySettings(PlacedSettings):
     """The run's folder under `root`. The same name resumes."""
     backbone: str = "tiny"
     """The checkpoint that answers and that reward models start from: `tiny` (shipped) or a folder."""
-    seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
+    seeds: Worlds = (0, 1, 2)
     """One world each."""
     prompts: int = Field(default=200, ge=1)
     """Of each world, whose answers become constructed pairs."""
@@ -48,13 +48,6 @@ class LossStudySettings(PlacedSettings):
     """How models are fitted to these."""
     score: ScoreSettings = ScoreSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
-
-    @field_validator("seeds")
-    @classmethod
-    def _are_different(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(seeds)) < len(seeds):
-            raise ValueError(f"{list(seeds)} names a world twice; give each seed once")
-        return seeds
 
 
 def plan_losses(settings: LossStudySettings) -> tuple[Step, ...]:

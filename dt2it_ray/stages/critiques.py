@@ -9,7 +9,6 @@ from pydantic import model_validator
 
 from dt2it_ray.data.criteria import CRITERIA
 from dt2it_ray.data.critiques import CRITIQUE_COLUMNS, CRITIQUED_PAIRS, CRITIQUES
-from dt2it_ray.data.dropped import Dropped, dropped_table
 from dt2it_ray.data.scenes.annotator import AnnotatorSettings, Sheet, annotate
 from dt2it_ray.data.scenes.truth import Truth
 from dt2it_ray.data.schema import CANDIDATES, PAIRS, PROMPTS, SCORES
@@ -19,7 +18,7 @@ from dt2it_ray.models.model_settings import SamplingSettings, ScoreSettings
 from dt2it_ray.rules.judge_reply import Reply, parse_reply
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.engine_fn import EngineFn
-from dt2it_ray.stages.score import conversations_of, score_batch
+from dt2it_ray.stages.score import by_answer, score_batch
 from dt2it_ray.stages.stage import BatchFn, GatherStage, MapStage, NoSettings, Outcome, Workplace
 
 GREEDY = SamplingSettings(temperature=0, max_new_tokens=64)
@@ -91,17 +90,7 @@ def annotated(batch: pa.Table, settings: AnnotatorSettings) -> Outcome:
 
 def critiqued(batch: pa.Table, critic: Any) -> Outcome:
     """One row per answer, by a `Critic`. A prompt with an answer that gets no critique is dropped whole."""
-    rows = batch.to_pylist()
-    written = iter(critic.write([conversation for row in rows for conversation in conversations_of(row)]))
-    made, refused = [], []
-    for row in rows:
-        texts = [(answer["answer_id"], next(written)) for answer in row["answers"]]
-        trouble = next((text for _, text in texts if isinstance(text, Dropped)), None)
-        if trouble is not None:
-            refused.append(trouble.row(row["prompt_id"]))
-            continue
-        made += [{"answer_id": answer, "prompt_id": row["prompt_id"], "critique": text} for answer, text in texts]
-    return Outcome(pa.Table.from_pylist(made, schema=CRITIQUES), dropped_table(refused))
+    return by_answer(batch, critic.write, CRITIQUES)
 
 
 def join_critiques(tables: Mapping[str, pa.Table], settings: NoSettings) -> Outcome:

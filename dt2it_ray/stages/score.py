@@ -1,5 +1,8 @@
 """How every distinct answer of a prompt gets its reward from one model, once."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import pyarrow as pa
 
 from dt2it_ray.data.dropped import Dropped, dropped_table
@@ -19,18 +22,23 @@ def build_scoring(settings: ScoreSettings, place: Workplace) -> BatchFn:
 
 def score_batch(batch: pa.Table, scorer: Scorer) -> Outcome:
     """One row per answer. A prompt of which any answer cannot be scored is dropped whole, with the reason."""
+    return by_answer(batch, scorer.score, SCORES)
+
+
+def by_answer(batch: pa.Table, ask: Callable[[Sequence[Conversation]], Sequence[Any]], writes: pa.Schema) -> Outcome:
+    """What a model says of each answer, one row each, in the last column of `writes`. A prompt of which any answer is
+    `Dropped` is dropped whole, with the reason."""
     rows = batch.to_pylist()
-    conversations = [conversation for row in rows for conversation in conversations_of(row)]
-    rewards = iter(scorer.score(conversations))
-    scores, refused = [], []
+    said = iter(ask([conversation for row in rows for conversation in conversations_of(row)]))
+    made, refused = [], []
     for row in rows:
-        made = [(answer["answer_id"], next(rewards)) for answer in row["answers"]]
-        trouble = next((reward for _, reward in made if isinstance(reward, Dropped)), None)
+        told = [(answer["answer_id"], next(said)) for answer in row["answers"]]
+        trouble = next((each for _, each in told if isinstance(each, Dropped)), None)
         if trouble is not None:
             refused.append(trouble.row(row["prompt_id"]))
             continue
-        scores += [{"answer_id": answer, "prompt_id": row["prompt_id"], "score": reward} for answer, reward in made]
-    return Outcome(pa.Table.from_pylist(scores, schema=SCORES), dropped_table(refused))
+        made += [{"answer_id": answer, "prompt_id": row["prompt_id"], writes.names[-1]: each} for answer, each in told]
+    return Outcome(pa.Table.from_pylist(made, schema=writes), dropped_table(refused))
 
 
 def conversations_of(row: dict) -> list[Conversation]:
