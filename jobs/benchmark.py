@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("subject", choices=list(SUBJECTS))
     parser.add_argument("--only", help="one measurement of the subject")
     parser.add_argument("--rows", type=int, help="rows to take, where their number is free")
-    parser.add_argument("--model", help="folder of a checkpoint, for vllm_loop")
+    parser.add_argument("--model", help="folder of a checkpoint, for vllm_loop, train and score")
     parser.add_argument("--images", action="store_true", help="vllm_loop asks about a rendered scene each")
     parser.add_argument("--samples", type=int, default=Wanted.samples, help="answers to each prompt of vllm_loop")
     parser.add_argument("--tokens", type=int, default=Wanted.tokens, help="most tokens of an answer of vllm_loop")

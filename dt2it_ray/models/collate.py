@@ -180,7 +180,7 @@ def open_encoder(
     """The encoder of a checkpoint folder. Raises StoreError when its tokenizer or image processor is missing."""
     from transformers import AutoImageProcessor, AutoTokenizer
 
-    sees = _sees_images(folder)
+    sees = sees_images(folder)
     check_reader_files(folder, sees)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
@@ -201,7 +201,7 @@ def _common(opened: np.ndarray, ids: np.ndarray) -> int:
     return int(differing[0]) if len(differing) else len(opened)
 
 
-def _sees_images(folder: str) -> bool:
+def sees_images(folder: str) -> bool:
     """Whether the model of a folder has a vision tower, by its config.json; false where that cannot be read."""
     try:
         return "vision_config" in json.loads(Path(folder, "config.json").read_text(encoding="utf-8"))

@@ -24,7 +24,8 @@ class Wanted:
     rows: int | None = None
     """Replaces the number of rows where it is free."""
     model: str | None = None
-    """Folder of the checkpoint for `vllm_loop`, which is left out without one."""
+    """Folder of the checkpoint for `vllm_loop`, which is left out without one, and for `train` and `score` in place of the
+    tiny one; those ask text models without images."""
     images: bool = False
     """`vllm_loop` asks about an image each."""
     samples: int = 4
@@ -106,7 +107,7 @@ def _train(wanted: Wanted) -> Any:
         return OF_SIZE
     from dt2it_ray.speed.train import run_train_speed
 
-    return run_train_speed(wanted.rows) if wanted.rows else run_train_speed()
+    return run_train_speed(**_of_model(wanted), **({"pairs": wanted.rows} if wanted.rows else {}))
 
 
 def _llama_factory(wanted: Wanted) -> Any:
@@ -122,7 +123,16 @@ def _score(wanted: Wanted) -> Any:
         return OF_SIZE
     from dt2it_ray.speed.score import run_score_speed
 
-    return run_score_speed(wanted.rows) if wanted.rows else run_score_speed()
+    return run_score_speed(**_of_model(wanted), **({"prompts": wanted.rows} if wanted.rows else {}))
+
+
+def _of_model(wanted: Wanted) -> dict[str, Any]:
+    """What a measurement is asked on a model of one's own: without images where it sees none."""
+    if wanted.model is None:
+        return {}
+    from dt2it_ray.models.collate import sees_images
+
+    return {"base": wanted.model, "with_images": sees_images(wanted.model)}
 
 
 def _true_size(answers: int, trains: bool) -> Measurement:

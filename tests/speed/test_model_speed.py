@@ -94,6 +94,18 @@ def test_what_was_not_asked_for_is_left_out_and_says_so(monkeypatch: pytest.Monk
     assert measure("train", "llama_factory", asked)["llama_factory"] == ("/env/python", (7,))
 
 
+def test_a_checkpoint_of_ones_own_is_measured_and_a_text_model_without_images(
+    base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(score, "run_score_speed", lambda **asked: asked)
+    text = llama_factory.write_text_model(find_backbone(TINY).path, str(tmp_path / "text"))
+    told = [measure("score", "score", Wanted(model=folder, rows=3))["score"] for folder in (base, text)]
+    assert told == [
+        {"base": base, "with_images": True, "prompts": 3},
+        {"base": text, "with_images": False, "prompts": 3},
+    ]
+
+
 def test_llama_factory_is_given_the_same_pairs_and_batches(base: str, tmp_path: Path) -> None:
     asked = draw_prompts(3, 2, with_images=False)
     job = speed_job(tmp_path, 3, base, with_images=False)
