@@ -24,8 +24,8 @@ class Wanted:
     rows: int | None = None
     """Replaces the number of rows where it is free."""
     model: str | None = None
-    """Folder of the checkpoint for `vllm_loop`, which is left out without one, and for `train` and `score` in place of the
-    tiny one; those ask text models without images."""
+    """Folder of the checkpoint for `vllm_loop`, which is left out without one, and for `train` and `score`
+    in place of the tiny one; those ask text models without images."""
     images: bool = False
     """`vllm_loop` asks about an image each."""
     samples: int = 4
@@ -105,9 +105,9 @@ def _ingest(wanted: Wanted) -> dict[str, Any]:
 def _train(wanted: Wanted) -> Any:
     if wanted.size is not None:
         return OF_SIZE
-    from dt2it_ray.speed.train import run_train_speed
+    from dt2it_ray.speed.train import PAIRS, run_train_speed
 
-    return run_train_speed(**_of_model(wanted), **({"pairs": wanted.rows} if wanted.rows else {}))
+    return run_train_speed(wanted.rows or PAIRS, **_of_model(wanted))
 
 
 def _llama_factory(wanted: Wanted) -> Any:
@@ -121,9 +121,9 @@ def _llama_factory(wanted: Wanted) -> Any:
 def _score(wanted: Wanted) -> Any:
     if wanted.size is not None:
         return OF_SIZE
-    from dt2it_ray.speed.score import run_score_speed
+    from dt2it_ray.speed.score import PROMPTS, run_score_speed
 
-    return run_score_speed(**_of_model(wanted), **({"prompts": wanted.rows} if wanted.rows else {}))
+    return run_score_speed(wanted.rows or PROMPTS, **_of_model(wanted))
 
 
 def _of_model(wanted: Wanted) -> dict[str, Any]:

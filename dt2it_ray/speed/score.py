@@ -17,11 +17,12 @@ WAYS = ("shared", "separate", "plain", "one_by_one", "one_padded")
 pass. The others are transformers' own forward pass: `plain` on eight padded answers in the given order, `one_by_one` on
 one, `one_padded` on one that is padded to the longest of all."""
 ROWS_OF_PLAIN = 8
+PROMPTS = 48
 SETTINGS = ScoreSettings(dtype="float32")
 
 
 def run_score_speed(
-    prompts: int = 48, answers: int = 4, rounds: int = 2, base: str = TINY, with_images: bool = True
+    prompts: int = PROMPTS, answers: int = 4, rounds: int = 2, base: str = TINY, with_images: bool = True
 ) -> dict[str, Any]:
     """Answers a second of each way, in the median of the rounds, in which they take turns, each in a process of its own
     with all cores; the most memory of its process; and by how much a reward differs from that of `shared` at most."""

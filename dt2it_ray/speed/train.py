@@ -19,9 +19,10 @@ SETTINGS = TrainSettings(global_batch_pairs=32, learning_rate=1e-4, precision="f
 WAYS = ("shared", "separate", "plain")
 """`shared` is what trainings do. `separate` is our trainer with shared_prompt=false: rows of like length, each image
 once. `plain` is the common way, see `plain_training`."""
+PAIRS = 128
 
 
-def run_train_speed(pairs: int = 128, rounds: int = 2, base: str = TINY, with_images: bool = True) -> dict[str, Any]:
+def run_train_speed(pairs: int = PAIRS, rounds: int = 2, base: str = TINY, with_images: bool = True) -> dict[str, Any]:
     """Pairs a second of each way, in the median of the rounds, in which they take turns, each in a process of its own
     with all cores; the most memory of its process; and by how much losses of a step differ from those of `shared`."""
     with tempfile.TemporaryDirectory() as folder:

@@ -97,7 +97,7 @@ def test_what_was_not_asked_for_is_left_out_and_says_so(monkeypatch: pytest.Monk
 def test_a_checkpoint_of_ones_own_is_measured_and_a_text_model_without_images(
     base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(score, "run_score_speed", lambda **asked: asked)
+    monkeypatch.setattr(score, "run_score_speed", lambda prompts, **asked: asked | {"prompts": prompts})
     text = llama_factory.write_text_model(find_backbone(TINY).path, str(tmp_path / "text"))
     told = [measure("score", "score", Wanted(model=folder, rows=3))["score"] for folder in (base, text)]
     assert told == [
