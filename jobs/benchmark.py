@@ -30,6 +30,9 @@ def main() -> None:
     parser.add_argument("--images", action="store_true", help="vllm_loop asks about a rendered scene each")
     parser.add_argument("--samples", type=int, default=Wanted.samples, help="answers to each prompt of vllm_loop")
     parser.add_argument("--tokens", type=int, default=Wanted.tokens, help="most tokens of an answer of vllm_loop")
+    parser.add_argument(
+        "--prompt-ratio", type=float, default=Wanted.prompt_ratio, help="prompt tokens for each of an answer"
+    )
     parser.add_argument("--llama-factory", help="Python that has LLaMA-Factory, for train")
     parser.add_argument("--size", choices=["tiny", "8b"], help="train and score with dummy weights of this size")
     parser.add_argument("--device", default=Wanted.device, help="where dummy weights compute: cpu or cuda")

@@ -12,6 +12,7 @@ import psutil
 
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.model_settings import SamplingSettings
+from dt2it_ray.speed.pairs import PROMPT_RATIO
 
 VLLM_PROMPTS = 40
 OF_SIZE = "not measured: --size asks for dummy weights alone"
@@ -32,6 +33,8 @@ class Wanted:
     """Answers to each prompt of `vllm_loop`."""
     tokens: int = 32
     """Most tokens of an answer of `vllm_loop`: on a CPU, 40 prompts with longer ones take very long."""
+    prompt_ratio: float = PROMPT_RATIO
+    """Tokens of a prompt for each of an answer, in `train` and `score`."""
     llama_factory: str | None = None
     """Python that has LLaMA-Factory, which `train` is then measured beside."""
     size: str | None = None
@@ -107,7 +110,7 @@ def _train(wanted: Wanted) -> Any:
         return OF_SIZE
     from dt2it_ray.speed.train import PAIRS, run_train_speed
 
-    return run_train_speed(wanted.rows or PAIRS, **_of_model(wanted))
+    return run_train_speed(wanted.rows or PAIRS, **_asked(wanted))
 
 
 def _llama_factory(wanted: Wanted) -> Any:
@@ -123,16 +126,16 @@ def _score(wanted: Wanted) -> Any:
         return OF_SIZE
     from dt2it_ray.speed.score import PROMPTS, run_score_speed
 
-    return run_score_speed(wanted.rows or PROMPTS, **_of_model(wanted))
+    return run_score_speed(wanted.rows or PROMPTS, **_asked(wanted))
 
 
-def _of_model(wanted: Wanted) -> dict[str, Any]:
-    """What a measurement is asked on a model of one's own: without images where it sees none."""
+def _asked(wanted: Wanted) -> dict[str, Any]:
+    """What pairs are like, and on which model: a text model is asked without images."""
     if wanted.model is None:
-        return {}
+        return {"ratio": wanted.prompt_ratio}
     from dt2it_ray.models.collate import sees_images
 
-    return {"base": wanted.model, "with_images": sees_images(wanted.model)}
+    return {"ratio": wanted.prompt_ratio, "base": wanted.model, "with_images": sees_images(wanted.model)}
 
 
 def _true_size(answers: int, trains: bool) -> Measurement:

@@ -17,9 +17,10 @@ TEXT = "there are three red circles on the left of a blue square and two green o
 MEDIAN_WORDS = 30
 """Of an answer. Lengths are lognormal with a spread of `SIGMA`, as those of written answers are."""
 SIGMA = 0.6
-WORDS_OF_PROMPT = 3.0
-"""For each word of its answers, less what the template and the image take."""
+PROMPT_RATIO = 3.0
+"""Tokens of a prompt for each of an answer."""
 OVERHEAD_WORDS = 30
+"""What the template and the image of a prompt take."""
 
 
 @dataclass(frozen=True)
@@ -34,16 +35,18 @@ class Asked:
         return [reward_conversation(self.prompt, answer) for answer in self.answers]
 
 
-def draw_prompts(number: int, answers: int, with_images: bool = True, seed: int = 0) -> list[Asked]:
-    """Prompts of three times as many tokens as each of their answers, on the tiny tokenizer and in the middle."""
+def draw_prompts(
+    number: int, answers: int, with_images: bool = True, ratio: float = PROMPT_RATIO, seed: int = 0
+) -> list[Asked]:
+    """Prompts of `ratio` times as many tokens as each of their answers, on the tiny tokenizer and in the middle."""
     draw = random.Random(seed)
-    return [_draw_prompt(draw, place, answers, with_images) for place in range(number)]
+    return [_draw_prompt(draw, place, answers, with_images, ratio) for place in range(number)]
 
 
-def _draw_prompt(draw: random.Random, place: int, answers: int, with_images: bool) -> Asked:
+def _draw_prompt(draw: random.Random, place: int, answers: int, with_images: bool, ratio: float) -> Asked:
     words = min(150, max(8, round(MEDIAN_WORDS * draw.lognormvariate(0, SIGMA))))
     image = distill_row(str(place), "speed", 0, place)["images"] if with_images else []
-    question = _text(draw, max(4, round(WORDS_OF_PROMPT * words) - OVERHEAD_WORDS))
+    question = _text(draw, max(4, round(ratio * words) - OVERHEAD_WORDS))
     prompt = {"prompt_id": f"prompt-{place:06}", "images": image, "history": None, "question": question}
     written = (f"{number} {_text(draw, round(words * draw.uniform(0.7, 1.3)))}" for number in range(answers))
     return Asked(prompt, tuple(written))

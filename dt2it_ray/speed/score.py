@@ -9,7 +9,7 @@ from typing import Any
 from dt2it_ray.models.backbones import TINY, find_backbone
 from dt2it_ray.models.model_settings import ScoreSettings
 from dt2it_ray.models.protocols import Conversation
-from dt2it_ray.speed.pairs import draw_prompts
+from dt2it_ray.speed.pairs import PROMPT_RATIO, draw_prompts
 from dt2it_ray.speed.turns import Round, figures_of, in_own_process, take_turns, timed
 
 WAYS = ("shared", "separate", "plain", "one_by_one", "one_padded")
@@ -22,18 +22,23 @@ SETTINGS = ScoreSettings(dtype="float32")
 
 
 def run_score_speed(
-    prompts: int = PROMPTS, answers: int = 4, rounds: int = 2, base: str = TINY, with_images: bool = True
+    prompts: int = PROMPTS,
+    answers: int = 4,
+    rounds: int = 2,
+    base: str = TINY,
+    with_images: bool = True,
+    ratio: float = PROMPT_RATIO,
 ) -> dict[str, Any]:
     """Answers a second of each way, in the median of the rounds, in which they take turns, each in a process of its own
     with all cores; the most memory of its process; and by how much a reward differs from that of `shared` at most."""
-    asked = draw_prompts(prompts, answers, with_images)
+    asked = draw_prompts(prompts, answers, with_images, ratio)
     chats = [chat for each in asked for chat in each.conversations()]
     threads = len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as folder:
         model = in_own_process(_save_model, find_backbone(base).path, str(Path(folder, "model")))
         told = take_turns(WAYS, rounds, score_so, model, chats, threads)
-    asked = {"prompts": prompts, "answers": answers, "rounds": rounds, "threads": threads}
-    return {**asked, **figures_of(told, len(chats), "answers")}
+    told_of = {"prompts": prompts, "answers": answers, "prompt_ratio": ratio, "rounds": rounds, "threads": threads}
+    return {**told_of, **figures_of(told, len(chats), "answers")}
 
 
 def score_so(way: str, model: str, chats: Sequence[Conversation], threads: int) -> Round:

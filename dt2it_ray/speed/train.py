@@ -11,7 +11,7 @@ from dt2it_ray.models.schedule import Schedule
 from dt2it_ray.models.train_groups import TrainingGroups
 from dt2it_ray.models.train_job import TrainJob
 from dt2it_ray.models.train_settings import TrainSettings
-from dt2it_ray.speed.pairs import draw_prompts, write_pairs
+from dt2it_ray.speed.pairs import PROMPT_RATIO, draw_prompts, write_pairs
 from dt2it_ray.speed.plain_training import train_plainly
 from dt2it_ray.speed.turns import Round, figures_of, take_turns, timed
 
@@ -22,19 +22,21 @@ once. `plain` is the common way, see `plain_training`."""
 PAIRS = 128
 
 
-def run_train_speed(pairs: int = PAIRS, rounds: int = 2, base: str = TINY, with_images: bool = True) -> dict[str, Any]:
+def run_train_speed(
+    pairs: int = PAIRS, rounds: int = 2, base: str = TINY, with_images: bool = True, ratio: float = PROMPT_RATIO
+) -> dict[str, Any]:
     """Pairs a second of each way, in the median of the rounds, in which they take turns, each in a process of its own
     with all cores; the most memory of its process; and by how much losses of a step differ from those of `shared`."""
     with tempfile.TemporaryDirectory() as folder:
-        job = speed_job(Path(folder), pairs, find_backbone(base).path, with_images)
+        job = speed_job(Path(folder), pairs, find_backbone(base).path, with_images, ratio)
         told = take_turns(WAYS, rounds, train_so, job)
-    asked = {"pairs": pairs, "rounds": rounds, "threads": job.threads, "last_loss": told["shared"][0].told[-1]}
-    return {**asked, **figures_of(told, pairs, "pairs")}
+    asked = {"pairs": pairs, "prompt_ratio": ratio, "rounds": rounds, "threads": job.threads}
+    return {**asked, "last_loss": told["shared"][0].told[-1], **figures_of(told, pairs, "pairs")}
 
 
-def speed_job(folder: Path, pairs: int, base: str, with_images: bool) -> TrainJob:
+def speed_job(folder: Path, pairs: int, base: str, with_images: bool, ratio: float = PROMPT_RATIO) -> TrainJob:
     """A short training on pairs of mixed lengths, written to a folder."""
-    pairs_path, rows_path = write_pairs(folder, draw_prompts(pairs, 2, with_images))
+    pairs_path, rows_path = write_pairs(folder, draw_prompts(pairs, 2, with_images, ratio))
     return TrainJob(
         settings=SETTINGS,
         name="speed",

@@ -38,15 +38,16 @@ def test_figures_are_medians_and_ratios_of_rounds() -> None:
     assert figures["largest_difference_to_theirs"] == 0.5
 
 
-def test_pairs_are_of_three_to_one_tokens_and_mixed_lengths_and_can_be_trained_on(tmp_path: Path) -> None:
-    asked = draw_prompts(48, 2)
+@pytest.mark.parametrize("ratio", [3, 8])
+def test_pairs_are_of_the_ratio_and_mixed_lengths_and_can_be_trained_on(ratio: float, tmp_path: Path) -> None:
+    asked = draw_prompts(48, 2, ratio=ratio)
     encoder = open_encoder(find_backbone(TINY).path, CollateSettings())
     groups = [[encoder.encode(chat) for chat in each.conversations()] for each in asked]
     kept = [[entry for entry in group if isinstance(entry, Encoded)] for group in groups]
     assert [len(group) for group in kept] == [2] * 48
     shared = [shared_length(group) for group in kept]
     own = [(row_length(group) - start) / 2 for group, start in zip(kept, shared, strict=True)]
-    assert sum(shared) / sum(own) == pytest.approx(3, abs=0.1)
+    assert sum(shared) / sum(own) == pytest.approx(ratio, rel=0.05)
     assert max(own) > 4 * min(own)
     pairs_path, rows_path = write_pairs(tmp_path, asked)
     rows = open_training_rows([pairs_path], [(rows_path,)])
@@ -101,8 +102,8 @@ def test_a_checkpoint_of_ones_own_is_measured_and_a_text_model_without_images(
     text = llama_factory.write_text_model(find_backbone(TINY).path, str(tmp_path / "text"))
     told = [measure("score", "score", Wanted(model=folder, rows=3))["score"] for folder in (base, text)]
     assert told == [
-        {"base": base, "with_images": True, "prompts": 3},
-        {"base": text, "with_images": False, "prompts": 3},
+        {"base": base, "with_images": True, "ratio": 3.0, "prompts": 3},
+        {"base": text, "with_images": False, "ratio": 3.0, "prompts": 3},
     ]
 
 
