@@ -67,13 +67,14 @@ def start_deepspeed(model: RewardModel | LanguageModel, job: TrainJob, schedule:
     if job.gradient_checkpointing:
         model.backbone.gradient_checkpointing_enable()
     learner: Any = model
-    head = list(model.readers.parameters())
+    head, of_proxy = list(model.readers.parameters()), []
     if isinstance(model, RewardModel) and settings.loss.shortcut.enabled:
         learner = ShortcutAware(model, settings.loss.shortcut, settings.seed).to(job.device)
-        head += learner.proxy.parameters()
+        of_proxy, more = learner.of_proxy()
+        head += more
     if isinstance(model, RewardModel) and settings.loss.critique.taught:
         learner = CritiqueAware(model, job.base, settings.zero_stage)
-    trained = [parameter for parameter in model.backbone.parameters() if parameter.requires_grad]
+    trained = [parameter for parameter in model.backbone.parameters() if parameter.requires_grad] + of_proxy
     decay, rate = settings.weight_decay, settings.learning_rate
     groups = [
         {"params": [p for p in trained if p.ndim > 1], "weight_decay": decay, PEAK: rate},

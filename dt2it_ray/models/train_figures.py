@@ -10,7 +10,9 @@ from torch import nn
 from dt2it_ray.models.flops import WORK
 from dt2it_ray.models.loss import Losses
 
-COUNTS = ("pairs", "broken", "tokens", *WORK)
+WITH_PROXY = "right_with_proxy"
+"""Sum of the pairs that the model and its proxy both have right."""
+COUNTS = ("pairs", "broken", "tokens", WITH_PROXY, *WORK)
 """Sums that are told or checked as they are. Of the others, those named `loss...` are of weighted pairs and become
 means over the weights of the global batch, as in the loss; the rest become means over the pairs used."""
 
@@ -44,6 +46,7 @@ def figures(
     if proxy and costs.focus is not None:
         counted["shortcut_failure"] = of_pairs(costs.focus)
         counted["proxy_accuracy"] = of_pairs(proxy[0][:, :1] > proxy[0][:, 1:])
+        counted[WITH_PROXY] = counted["proxy_accuracy"] * (margins > 0)
     broken = ~(torch.isfinite(margins) & torch.isfinite(of_pairs(costs.total)))
     flat = [name for group in names for name in group]
     bad += [name for name, wrong in zip(flat, broken.tolist(), strict=True) if wrong]
@@ -61,11 +64,23 @@ def errors(rewards: torch.Tensor, sizes: Sequence[int]) -> list[float]:
 def means_of(sums: Mapping[str, float], weight: float) -> dict[str, float]:
     """The figures of a step from the sums of all its pairs, whose weights (refused pairs too) sum to `weight`."""
     used = max(sums["pairs"], 1)
-    return {
+    means = {
         name: value / (max(weight, 1e-12) if name.startswith("loss") else used)
         for name, value in sums.items()
         if name not in COUNTS
     }
+    return means | _degradation(sums)
+
+
+def _degradation(sums: Mapping[str, float]) -> dict[str, float]:
+    """The Shortcut-Failure Degradation (arXiv 2503.03122): the model's accuracy where its proxy, which sees no image,
+    is right, less that where it is wrong. Left out where it is nowhere right or nowhere wrong."""
+    right = sums.get("proxy_accuracy", 0.0)
+    wrong = sums["pairs"] - right
+    if not right or not wrong:
+        return {}
+    both = sums[WITH_PROXY]
+    return {"shortcut_degradation": both / right - (sums["accuracy"] - both) / wrong}
 
 
 def add(sums: dict[str, float], more: Mapping[str, float]) -> None:
@@ -86,3 +101,10 @@ def over_workers(sums: Mapping[str, float]) -> dict[str, float]:
     values = torch.tensor(list(sums.values()), dtype=torch.float64)
     torch.distributed.all_reduce(values)
     return dict(zip(sums, values.tolist(), strict=True))
+
+
+def most_over_workers(number: int) -> int:
+    """The largest of the workers' numbers."""
+    most = torch.tensor(number)
+    torch.distributed.all_reduce(most, op=torch.distributed.ReduceOp.MAX)
+    return int(most)

@@ -75,6 +75,19 @@ def test_the_proxys_loss_moves_the_backbone_or_its_head_alone(folder: str, encod
     assert any(name.startswith("model.backbone.language_model") for name in moved) == (proxy == "backbone")
 
 
+def test_a_separate_proxy_begins_as_the_backbone_and_learns_apart_from_it(folder: str, encoder: Encoder) -> None:
+    module = aware(folder, ShortcutSettings(enabled=True, proxy="separate"))
+    batch = batch_of(encoder, (1,), "three", "two")
+    torch.testing.assert_close(module(batch), aware(folder)(batch))
+    module(batch)[1].diff().sum().backward()
+    moved = {name for name, weight in module.named_parameters() if weight.grad is not None and weight.grad.any()}
+    assert {name.split(".")[0] for name in moved} == {"reader", "proxy"}
+    backbone, head = module.of_proxy()
+    learns = {id(weight) for weight in (*backbone, *head)}
+    assert learns == {id(weight) for name, weight in module.named_parameters() if not name.startswith("model.")}
+    assert not [name for name, _ in module.named_parameters() if "reader.backbone.visual" in name]
+
+
 def test_the_mean_coefficient_is_remembered_within_bounds(folder: str) -> None:
     module = aware(folder)
     assert module.focus.item() == FIRST_FOCUS

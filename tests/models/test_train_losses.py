@@ -93,16 +93,18 @@ def test_a_gradient_that_is_not_finite_names_the_pairs_of_its_step(job: TrainJob
         trained(pairs, LossSettings(tie_weight=1e36))
 
 
+@pytest.mark.parametrize("proxy", ["backbone", "separate"])
 def test_a_training_beside_its_proxy_resumes_exactly_and_leaves_a_model_without_it(
-    job: TrainJob, tmp_path: Path
+    proxy: str, job: TrainJob, tmp_path: Path
 ) -> None:
     from safetensors.torch import load_file
 
+    loss = SHORTCUT.model_copy(update={"shortcut": SHORTCUT.shortcut.model_copy(update={"proxy": proxy})})
     job = with_strengths(job, tmp_path / "undisturbed", STRENGTHS)
-    undisturbed = trained(job, SHORTCUT)
+    undisturbed = trained(job, loss)
     killed = dataclasses.replace(
         job,
-        settings=job.settings.model_copy(update={"loss": SHORTCUT}),
+        settings=job.settings.model_copy(update={"loss": loss}),
         output=str(tmp_path / "killed"),
         checkpoint_every_steps=1,
     )
@@ -110,7 +112,7 @@ def test_a_training_beside_its_proxy_resumes_exactly_and_leaves_a_model_without_
         train(killed, LocalSession(tmp_path / "state", checkpoints_to_live=1))
     train(killed, LocalSession(tmp_path / "state"))
     assert (tmp_path / "killed" / WEIGHTS).read_bytes() == (undisturbed / WEIGHTS).read_bytes()
-    assert not [name for name in load_file(undisturbed / WEIGHTS) if "proxy" in name or "focus" in name]
+    assert not [name for name in load_file(undisturbed / WEIGHTS) if name.split(".")[0] in ("proxy", "focus", "reader")]
     first, second = read_training_log(str(undisturbed))
     assert 0 < first["shortcut_failure"] < 1
     assert second["loss"] == pytest.approx(second["loss_preference"] + second["loss_proxy"], rel=1e-5)
