@@ -52,8 +52,7 @@ class TrainLog:
 def read_training_log(folder: str) -> list[dict[str, Any]]:
     """The steps of a training, in order; empty if it has not begun. A line that is being written is left out."""
     path = Path(folder, TRAINING_LOG)
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    return [json.loads(line) for line in _whole_lines(path)] if path.exists() else []
 
 
 def write_summary(folder: str, model_step: int = -1) -> None:
@@ -86,7 +85,8 @@ def read_refused_pairs(folder: str) -> list[dict[str, Any]]:
     """Rows of a `dropped` table for the pairs that no worker could use, each pair once."""
     rows = {}
     for path in sorted(Path(folder).glob("dropped-*.jsonl")):
-        for line in path.read_text(encoding="utf-8").splitlines():
+        # A worker that was killed may leave half a line, and with fewer workers nobody goes on in its file.
+        for line in _whole_lines(path):
             row = json.loads(line)
             row.pop("step")
             rows[row["key"]] = row
@@ -102,6 +102,10 @@ def _append(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
 def _keep_before(path: Path, first_step: int) -> None:
     if not path.exists():
         return
-    whole = [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
-    kept = [line for line in whole if json.loads(line)["step"] < first_step]
-    Folder(str(path.parent)).write(path.name, "".join(kept).encode())
+    kept = [line for line in _whole_lines(path) if json.loads(line)["step"] < first_step]
+    Folder(str(path.parent)).write(path.name, b"".join(line + b"\n" for line in kept))
+
+
+def _whole_lines(path: Path) -> list[bytes]:
+    """Without their line ends, and without a last one that has none: it is being written, or never was to its end."""
+    return path.read_bytes().split(b"\n")[:-1]

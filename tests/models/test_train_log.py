@@ -4,9 +4,11 @@ import json
 import struct
 from pathlib import Path
 
+from dt2it_ray.data.dropped import Dropped
+from dt2it_ray.data.schema import DropReason
 from dt2it_ray.models.train_boards import BOARD, open_boards
 from dt2it_ray.models.train_job import TrainJob
-from dt2it_ray.models.train_log import SUMMARY, TRAINING_LOG, TrainLog, write_summary
+from dt2it_ray.models.train_log import SUMMARY, TRAINING_LOG, TrainLog, read_refused_pairs, write_summary
 from dt2it_ray.models.train_settings import TrainSettings
 from tests.models.test_train_loop import LocalSession
 
@@ -68,3 +70,16 @@ def test_steps_count_in_the_summary_by_the_pairs_that_they_could_use(tmp_path: P
     (tmp_path / TRAINING_LOG).write_text(json.dumps(lines[-1] | figures[-1]) + "\n")
     write_summary(str(tmp_path))
     assert json.loads((tmp_path / SUMMARY).read_text())["accuracy"] == 0.0
+
+
+def test_half_a_line_of_a_worker_that_is_gone_for_good_hides_no_other(tmp_path: Path) -> None:
+    log = TrainLog(str(tmp_path), 1, 0)
+    # A line separator of Unicode, which JSON does not escape, ends no line.
+    why = Dropped(DropReason.PROMPT_TOO_LONG, "99 tokens", "one\u2028two")
+    log.write(0, {}, [("pair-a", why), ("pair-b", why)])
+    path = tmp_path / "dropped-1.jsonl"
+    path.write_bytes(path.read_bytes()[:-9])
+    # With fewer workers nobody opens that file to write on.
+    assert read_refused_pairs(str(tmp_path)) == [why.row("pair-a")]
+    TrainLog(str(tmp_path), 1, 1)
+    assert read_refused_pairs(str(tmp_path)) == [why.row("pair-a")]
