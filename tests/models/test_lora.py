@@ -9,9 +9,16 @@ from safetensors.torch import load_file
 
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.collate import open_encoder
+from dt2it_ray.models.export_weights import TARGETS, config_of, export_weights
 from dt2it_ray.models.model_settings import CollateSettings
 from dt2it_ray.models.prefix import prefix_batch
-from dt2it_ray.models.reward_files import RewardConfig, new_reward_model, save_reward_model
+from dt2it_ray.models.reward_files import (
+    REWARD_CONFIG,
+    RewardConfig,
+    new_reward_model,
+    open_reward_model,
+    save_reward_model,
+)
 from dt2it_ray.models.reward_settings import LoraSettings, ModelSettings
 from dt2it_ray.models.train_loop import train
 from tests.models.random_families import write_family
@@ -37,9 +44,9 @@ def rewards(model: Any, folder: str) -> torch.Tensor:
 
 
 def test_new_adapters_change_no_reward_and_learn_alone_beside_the_head(folder: str) -> None:
-    adapted = new_reward_model(folder, "float32", 1, ModelSettings(lora=LORA))
-    assert torch.equal(rewards(adapted, folder), rewards(new_reward_model(folder, "float32", 1), folder))
-    learning = [name for name, weight in adapted.named_parameters() if weight.requires_grad]
+    model = new_reward_model(folder, "float32", 1, ModelSettings(lora=LORA))
+    assert torch.equal(rewards(model, folder), rewards(new_reward_model(folder, "float32", 1), folder))
+    learning = [name for name, weight in model.named_parameters() if weight.requires_grad]
     assert len(learning) == 2 * 7 * 2 + 1
     assert all(".lora_" in name or name == "score.weight" for name in learning)
 
@@ -56,11 +63,17 @@ def test_adapters_of_one_seed_are_alike_and_leave_frozen_layers_alone(folder: st
     assert not any(torch.equal(first[name], other[name]) for name in drawn)
 
 
-def test_saved_weights_hold_what_adapters_learned_and_score_alike(folder: str, tmp_path: Path) -> None:
+def adapted(folder: str) -> Any:
+    """A reward model whose adapters have learned something."""
     model = new_reward_model(folder, "float32", 1, ModelSettings(lora=LORA))
     for name, weight in model.named_parameters():
         if ".lora_B" in name:
             torch.nn.init.normal_(weight, std=0.1)
+    return model
+
+
+def test_saved_weights_hold_what_adapters_learned_and_score_alike(folder: str, tmp_path: Path) -> None:
+    model = adapted(folder)
     told = rewards(model, folder)
     encoder = open_encoder(folder, CollateSettings())
     save_reward_model(model, encoder, RewardConfig(name="toy"), str(tmp_path / "model"))
@@ -68,6 +81,18 @@ def test_saved_weights_hold_what_adapters_learned_and_score_alike(folder: str, t
     torch.testing.assert_close(rewards(saved, folder), told, atol=1e-5, rtol=1e-5)
     assert (told - rewards(new_reward_model(folder, "float32", 1), folder)).abs().max() > 0.01
     assert not [name for name in load_file(tmp_path / "model" / "model.safetensors") if "lora" in name]
+
+
+def test_what_adapters_learned_leaves_for_other_tools(folder: str, tmp_path: Path) -> None:
+    model = adapted(folder)
+    save_reward_model(model, open_encoder(folder, CollateSettings()), RewardConfig(name="toy"), str(tmp_path / "model"))
+    for to in TARGETS:
+        output = str(tmp_path / to)
+        export_weights(str(tmp_path / "model"), output, to, lambda config: config.name)
+        if to != "reward_model":
+            Path(output, REWARD_CONFIG).unlink()
+        left, _, _ = open_reward_model(output, "float32", config=config_of(output))
+        torch.testing.assert_close(rewards(left, folder), rewards(model, folder), atol=1e-5, rtol=1e-5)
 
 
 def test_a_training_of_adapters_resumes_with_the_same_bytes_and_keeps_all_that_has_none(tmp_path: Path) -> None:
