@@ -17,7 +17,9 @@ SCORED = pa.schema(
         *(INGESTED.field(name) for name in PLACE),
         ("rewards", pa.list_(pa.float64())),
         ("disagreement", pa.list_(pa.float64())),
+        ("critiques", pa.list_(pa.list_(pa.string()))),
     ]
 )
 """The rewards of a row's answers in their order; of a pair, the better one's first. `disagreement` is the standard
-deviation between the models of an ensemble, null where one model scored."""
+deviation between the models of an ensemble, null where one model scored; `critiques` has by answer what the models
+read behind it, each text once, null where no model reads any."""

@@ -1,6 +1,7 @@
 """Which shift and scale make a model's rewards comparable, where its folder keeps them, and who applies them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import Field
@@ -8,6 +9,7 @@ from pydantic import Field
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.ids import content_id
 from dt2it_ray.errors import StoreError
+from dt2it_ray.models.assessment import Assessment, assess, rewards_of
 from dt2it_ray.models.protocols import Conversation, Scorer
 from dt2it_ray.settings import Settings, read_json_settings
 
@@ -71,11 +73,15 @@ class CalibratedScorer:
 
     def score(self, conversations: Sequence[Conversation]) -> list[float | Dropped]:
         """Calibrated rewards in the order given, rounded."""
-        return [
-            reward if isinstance(reward, Dropped) else self._calibrated(reward)
-            for reward in self._scorer.score(conversations)
-        ]
+        return rewards_of(self.assess(conversations))
 
-    def _calibrated(self, reward: float) -> float:
-        found = self.calibration
-        return round((reward - found.mean) / found.temperature, self._decimals) + 0.0
+    def assess(self, conversations: Sequence[Conversation]) -> list[Assessment | Dropped]:
+        """The same with what else the other one tells, disagreement in calibrated rewards."""
+        told = assess(self._scorer, conversations)
+        return [each if isinstance(each, Dropped) else self._calibrated(each) for each in told]
+
+    def _calibrated(self, told: Assessment) -> Assessment:
+        found, decimals = self.calibration, self._decimals
+        reward = round((told.reward - found.mean) / found.temperature, decimals) + 0.0
+        spread = None if told.spread is None else round(told.spread / found.temperature, decimals)
+        return replace(told, reward=reward, spread=spread)

@@ -8,7 +8,8 @@ from dt2it_ray.data.critiques import with_request
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.ids import content_id
 from dt2it_ray.data.schema import DropReason
-from dt2it_ray.models.protocols import Conversation, GenerationRequest, Generator, Scorer
+from dt2it_ray.models.assessment import Assessment, rewards_of
+from dt2it_ray.models.protocols import Completion, Conversation, GenerationRequest, Generator, Scorer
 
 
 class Critic:
@@ -35,26 +36,49 @@ class Critic:
 NOTHING_WRITTEN = Dropped(DropReason.REPLY_INVALID, "the critic wrote nothing")
 
 
+class AskedOnce:
+    """Implements `Generator`: what was asked for last is not asked for again, as by the next member of an ensemble."""
+
+    def __init__(self, generator: Generator) -> None:
+        self._generator = generator
+        self._last: tuple[list[GenerationRequest], list[list[Completion] | Dropped]] = ([], [])
+
+    def generate(self, requests: Sequence[GenerationRequest]) -> list[list[Completion] | Dropped]:
+        """What the other one makes of the requests."""
+        asked, made = self._last
+        if asked != list(requests):
+            made = self._generator.generate(requests)
+            self._last = (list(requests), made)
+        return made
+
+
 class CritiqueScorer:
     """Implements `Scorer`: has a critique written of every answer that has none, and scores the answer behind it."""
 
-    def __init__(self, critic: Critic, scorer: Scorer) -> None:
+    def __init__(self, critic: Critic, scorer: Scorer, written_by: str = "") -> None:
+        """`written_by` names who writes, where it is not simply the reward model: another writer, other rewards."""
         self._critic, self._scorer = critic, scorer
-        self.fingerprint = scorer.fingerprint
+        both = content_id("critic", scorer.fingerprint, written_by)[:16]
+        self.fingerprint = both if written_by else scorer.fingerprint
 
     def score(self, conversations: Sequence[Conversation]) -> list[float | Dropped]:
         """Rewards in the order given; a conversation whose critique could not be written is `Dropped` with the
         reason."""
+        return rewards_of(self.assess(conversations))
+
+    def assess(self, conversations: Sequence[Conversation]) -> list[Assessment | Dropped]:
+        """The same with the critiques."""
         bare = [place for place, conversation in enumerate(conversations) if conversation.critique is None]
         written = dict(zip(bare, self._critic.write([conversations[place] for place in bare]), strict=True))
-        scores: list[float | Dropped] = [0.0] * len(conversations)
-        ready: dict[int, Conversation] = {}
+        told: dict[int, Assessment | Dropped] = {}
+        ready: dict[int, tuple[Conversation, str]] = {}
         for place, conversation in enumerate(conversations):
             critique = written.get(place, conversation.critique)
-            if isinstance(critique, Dropped):
-                scores[place] = critique
-            else:
-                ready[place] = replace(conversation, critique=critique)
-        for place, reward in zip(ready, self._scorer.score(list(ready.values())), strict=True):
-            scores[place] = reward
-        return scores
+            if isinstance(critique, str):
+                ready[place] = (replace(conversation, critique=critique), critique)
+            elif critique is not None:
+                told[place] = critique
+        rewards = self._scorer.score([conversation for conversation, _ in ready.values()])
+        for (place, (_, critique)), reward in zip(ready.items(), rewards, strict=True):
+            told[place] = reward if isinstance(reward, Dropped) else Assessment(reward, critiques=(critique,))
+        return [told[place] for place in range(len(conversations))]

@@ -3,7 +3,6 @@
 import os
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import Field
@@ -11,6 +10,7 @@ from pydantic import Field
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.ids import content_id
 from dt2it_ray.errors import ConfigError, StoreError
+from dt2it_ray.models.assessment import Assessment, assess, rewards_of
 from dt2it_ray.models.protocols import Conversation, Scorer
 from dt2it_ray.settings import Settings, parse_settings, read_json_settings
 
@@ -26,14 +26,6 @@ class EnsembleConfig(Settings):
     """Average calibrated rewards, which have one scale. Otherwise the model with the largest rewards has most say."""
 
 
-@dataclass(frozen=True)
-class Spread:
-    """The mean reward of several models, and the standard deviation between them (n - 1)."""
-
-    reward: float
-    spread: float
-
-
 class EnsembleScorer:
     """Implements `Scorer` with the mean of its members' rewards. What one member cannot encode is dropped."""
 
@@ -43,22 +35,23 @@ class EnsembleScorer:
 
     def score(self, conversations: Sequence[Conversation]) -> list[float | Dropped]:
         """Mean rewards in the order given."""
-        told = self.score_with_spread(conversations)
-        return [entry if isinstance(entry, Dropped) else entry.reward for entry in told]
+        return rewards_of(self.assess(conversations))
 
-    def score_with_spread(self, conversations: Sequence[Conversation]) -> list[Spread | Dropped]:
-        """Mean rewards with the members' disagreement, in the order given."""
-        rewards = [member.score(conversations) for member in self._members]
-        return [self._joined(entries) for entries in zip(*rewards, strict=True)]
+    def assess(self, conversations: Sequence[Conversation]) -> list[Assessment | Dropped]:
+        """Mean rewards with the members' disagreement and what they read, in the order given."""
+        told = [assess(member, conversations) for member in self._members]
+        return [self._joined(entries) for entries in zip(*told, strict=True)]
 
-    def _joined(self, entries: Sequence[float | Dropped]) -> Spread | Dropped:
-        rewards: list[float] = []
+    def _joined(self, entries: Sequence[Assessment | Dropped]) -> Assessment | Dropped:
+        told: list[Assessment] = []
         for entry in entries:
             if isinstance(entry, Dropped):
                 return entry
-            rewards.append(entry)
+            told.append(entry)
+        rewards = [entry.reward for entry in told]
         mean, spread = statistics.fmean(rewards), statistics.stdev(rewards)
-        return Spread(round(mean, self._decimals) + 0.0, round(spread, self._decimals))
+        critiques = dict.fromkeys(critique for entry in told for critique in entry.critiques)
+        return Assessment(round(mean, self._decimals) + 0.0, round(spread, self._decimals), tuple(critiques))
 
 
 def read_ensemble(folder: str) -> tuple[tuple[str, ...], EnsembleConfig] | None:

@@ -21,11 +21,10 @@ from dt2it_ray.models.lora import add_adapters, merged_weights
 from dt2it_ray.models.model_settings import CollateSettings
 from dt2it_ray.models.reward_heads import HEAD, HEADS, bias_of
 from dt2it_ray.models.reward_model import RewardModel
-from dt2it_ray.models.reward_settings import ModelSettings, ReadoutSettings
+from dt2it_ray.models.reward_settings import REWARD_CONFIG, ModelSettings, ReadoutSettings
 from dt2it_ray.models.weights import DTYPES, load_backbone
 from dt2it_ray.settings import parse_settings
 
-REWARD_CONFIG = "reward_config.json"
 OLD_NAMES = ("qwen2_5_vl",)
 """Values of `model_type` whose released files say `visual.` and `model.` for `model.visual.` and
 `model.language_model.`; transformers finds nothing under the latter when it opens the backbone alone."""
@@ -41,6 +40,8 @@ class RewardConfig(ReadoutSettings):
     dtype: Literal["float32", "bfloat16"] = "float32"
     critiques: bool = False
     """Whether it reads a critique behind each answer, and is to score none without."""
+    writes_critiques: bool = True
+    """Where it reads them: whether it learned to write them, too."""
     bias: float = 0.0
     """Added to every reward: that of somebody else's head. Ours learn none, as it cancels in every pair."""
     fingerprint: str = ""

@@ -6,6 +6,13 @@ from pydantic import Field, model_validator
 
 from dt2it_ray.settings import Settings
 
+Attention = Literal["auto", "blocks", "flex"]
+"""By which kernel tokens of a packed row look at each other, up to rounding the same: `blocks` is a call for each part
+of the row, `flex` FlexAttention over the whole row, `auto` the latter on a GPU where it compiles."""
+
+REWARD_CONFIG = "reward_config.json"
+"""File in which a reward model's folder keeps its readout and the rest of what it says about itself."""
+
 
 class ReadoutSettings(Settings):
     """How hidden states become one number. A model's folder keeps these, so that all who score read it alike."""

@@ -174,6 +174,7 @@ def _save_model(parts: _Parts, session: Session, folder: Path) -> None:
                 name=parts.job.name,
                 **readout,
                 critiques=settings.loss.critique.enabled,
+                writes_critiques=settings.loss.critique.weight > 0,
                 collate=settings.collate,
                 dtype=settings.precision,
             )

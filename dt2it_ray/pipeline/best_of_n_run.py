@@ -13,9 +13,10 @@ from dt2it_ray.data.formats.own_pairs import FORMAT
 from dt2it_ray.data.formats.records import read_records
 from dt2it_ray.data.schema import PROMPTS
 from dt2it_ray.errors import InputError
+from dt2it_ray.models.critic_settings import CriticSettings
 from dt2it_ray.models.model_settings import ScoreSettings
 from dt2it_ray.models.protocols import Scorer
-from dt2it_ray.pipeline.evaluate_score import EvaluatePlace
+from dt2it_ray.pipeline.evaluate_score import EvaluatePlace, scorer_of
 from dt2it_ray.pipeline.named_files import parent_and_name, write_text
 from dt2it_ray.report.best_of_n import build_curve_page
 from dt2it_ray.rules.best_of_n import Answered, best_of_n
@@ -39,6 +40,8 @@ class BestOfNSettings(Settings):
     """Largest n of the curve. 0: as many answers as every prompt has."""
     score: ScoreSettings = ScoreSettings()
     """How the model is read out."""
+    critic: CriticSettings = CriticSettings()
+    """Who writes the critiques that it reads, if it was trained with some."""
     place: EvaluatePlace = EvaluatePlace()
     """Where it runs."""
     intervals: IntervalSettings = IntervalSettings()
@@ -96,10 +99,8 @@ def _rewards(settings: BestOfNSettings, rows: Sequence[AnswerRow], folder: Folde
         raw = ((f"row {record.number}", record.fields) for record in read_records(place, name))
         return list(align_many(items, [len(row.qualities) for row in rows], raw, settings.rewards))
     if settings.model:
-        from dt2it_ray.models.open_scorer import open_scorer
-
-        scorer = open_scorer(settings.model, settings.score, settings.place.device, settings.place.threads)
-        return score_answers(rows, scorer, folder, settings.place.batch_rows)
+        with scorer_of(settings.model, settings.score, settings.place, settings.critic) as scorer:
+            return score_answers(rows, scorer, folder, settings.place.batch_rows)
     lacking = next((row for row in rows if row.rewards is None), None)
     if lacking is not None:
         raise InputError(f"{lacking.where} has no `rewards`; give --rewards FILE or --model FOLDER")

@@ -10,9 +10,10 @@ from pydantic import Field
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.errors import ConfigError, InputError
 from dt2it_ray.models.calibration import CALIBRATION, Calibration
+from dt2it_ray.models.critic_settings import CriticSettings
 from dt2it_ray.models.model_settings import ScoreSettings
 from dt2it_ray.models.protocols import Scorer, reward_conversation
-from dt2it_ray.pipeline.evaluate_score import EvaluatePlace
+from dt2it_ray.pipeline.evaluate_score import EvaluatePlace, scorer_of
 from dt2it_ray.pipeline.export_run import find_preferences
 from dt2it_ray.pipeline.preference_files import rows_of
 from dt2it_ray.rules.calibration_fit import fit_calibration
@@ -33,6 +34,9 @@ class CalibrateSettings(Settings):
     3 points."""
     score: ScoreSettings = ScoreSettings()
     """How the model is read out. `score.calibrated` must stay false: it is what is fitted here."""
+    critic: CriticSettings = CriticSettings()
+    """Who writes the critiques that it reads, if it was trained with some. Whoever scores with this calibration has to
+    name the same."""
     place: EvaluatePlace = EvaluatePlace()
     """Where it runs."""
 
@@ -44,16 +48,14 @@ def calibrate_model(settings: CalibrateSettings) -> Calibration:
         ConfigError: the folder holds no pairs. InputError: too few pairs can be scored, or the model does not order
             them as people do. StoreError: the model cannot be read.
     """
-    from dt2it_ray.models.open_scorer import open_scorer
-
     if settings.score.calibrated:
         raise ConfigError("score.calibrated=true: a calibration is fitted to raw rewards; leave it false here")
     source = Folder(settings.pairs)
     made = find_preferences(source)
     if made is None:
         raise ConfigError(f"pairs={settings.pairs}: no finished set of pairs is there; make one with `dt2it ingest`")
-    scorer = open_scorer(settings.model, settings.score, settings.place.device, settings.place.threads)
-    rewards, prompts, lost = _rewards(scorer, rows_of(source, made), settings.place.batch_rows)
+    with scorer_of(settings.model, settings.score, settings.place, settings.critic) as scorer:
+        rewards, prompts, lost = _rewards(scorer, rows_of(source, made), settings.place.batch_rows)
     if len(rewards) < settings.least_pairs:
         raise InputError(
             f"{settings.pairs}: {len(rewards)} pairs could be scored and {lost} not; at least "

@@ -207,11 +207,15 @@ def report(run: Run) -> None:
 @app.command()
 def serve(
     run: Run,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on (127.0.0.1).")] = "",
+    port: Annotated[int | None, typer.Option(help="Port to listen on (8000).")] = None,
+    config: Annotated[str, typer.Option("--config", help="YAML file of settings, see docs/serving.md.")] = "",
+    overrides: Overrides = None,
 ) -> None:
     """Serve every reward model of a run over HTTP until interrupted."""
     from dt2it_ray.pipeline.serve_run import serve_run
     from dt2it_ray.store.files import Folder
 
-    serve_run(Folder(run), None, [f"host={json.dumps(host)}", f"port={port}"])
+    typed = [f"host={json.dumps(host)}"] if host else []
+    typed += [] if port is None else [f"port={port}"]
+    serve_run(Folder(run), config or None, [*typed, *(overrides or ())])

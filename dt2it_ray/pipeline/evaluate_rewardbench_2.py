@@ -11,6 +11,7 @@ from dt2it_ray.errors import ConfigError
 from dt2it_ray.pipeline.best_of_n_run import score_answers
 from dt2it_ray.pipeline.evaluate_models import named_file
 from dt2it_ray.pipeline.evaluate_run import EvaluateRunSettings
+from dt2it_ray.pipeline.evaluate_score import scorer_of
 from dt2it_ray.pipeline.named_files import parent_and_name
 from dt2it_ray.rules.predictions import PlacedItem, align_many
 from dt2it_ray.rules.rewardbench_2 import Scored, rewardbench_2_figures
@@ -52,13 +53,11 @@ def _from_file(rows: list[RightAndWrong], path: str) -> list[Any]:
 
 
 def _from_model(rows: list[RightAndWrong], settings: EvaluateRunSettings) -> list[Any]:
-    from dt2it_ray.models.open_scorer import open_scorer
-
-    scorer = open_scorer(settings.models[0], settings.score, settings.place.device, settings.place.threads)
     asked = [
         AnswerRow(row.where, row.item, row.question, row.answers, [0.0] * len(row.answers), None, {}) for row in rows
     ]
-    return score_answers(asked, scorer, Folder(os.getcwd()), settings.place.batch_rows)
+    with scorer_of(settings.models[0], settings.score, settings.place, settings.critic) as scorer:
+        return score_answers(asked, scorer, Folder(os.getcwd()), settings.place.batch_rows)
 
 
 def _found(path: str) -> tuple[Folder, list[str]]:

@@ -11,11 +11,12 @@ import numpy as np
 from dt2it_ray.data.formats.benchmark import BenchmarkPair
 from dt2it_ray.data.formats.image_refs import image_root
 from dt2it_ray.errors import ConfigError
+from dt2it_ray.models.critic_settings import CriticSettings, find_critic, reads_critiques
 from dt2it_ray.models.model_settings import ScoreSettings
 from dt2it_ray.pipeline.evaluate_judge import from_judge
 from dt2it_ray.pipeline.evaluate_models import ModelRewards, from_predictions, with_own_names
 from dt2it_ray.pipeline.evaluate_rows import LoadedBenchmark, load_benchmark
-from dt2it_ray.pipeline.evaluate_score import EvaluatePlace, from_model
+from dt2it_ray.pipeline.evaluate_score import EvaluatePlace, from_model, named_folder
 from dt2it_ray.rules.benchmark_figures import ScoredPairs, benchmark_figures
 from dt2it_ray.rules.benchmarks import WITH_ACC_PLUS, category_of
 from dt2it_ray.rules.paired import compare
@@ -44,6 +45,8 @@ class EvaluateRunSettings(Settings):
     """Folder or archive that the rows name images in. Empty: the folder of the rows."""
     score: ScoreSettings = ScoreSettings()
     """How reward models are read out."""
+    critic: CriticSettings = CriticSettings()
+    """Who writes the critiques that models read which were trained with some."""
     place: EvaluatePlace = EvaluatePlace()
     """Where models run."""
     figures: EvaluateSettings = EvaluateSettings()
@@ -70,6 +73,7 @@ def evaluate_benchmark(settings: EvaluateRunSettings) -> Evaluated:
         raise ConfigError(
             "there is nothing to evaluate: give --predictions FILE, --model FOLDER, or a config with a judge"
         )
+    critics = _critics(settings)
     images = bool(settings.models or settings.judge)
     loaded = load_benchmark(settings.benchmark, settings.rows, images)
     if settings.image_root:
@@ -77,7 +81,7 @@ def evaluate_benchmark(settings: EvaluateRunSettings) -> Evaluated:
     models = with_own_names(
         [
             *(from_predictions(loaded, named) for named in settings.predictions),
-            *(from_model(loaded, named, settings.score, settings.place) for named in settings.models),
+            *(from_model(loaded, named, settings.score, settings.place, critics[named]) for named in settings.models),
             *([from_judge(loaded, settings.judge, settings.place)] if settings.judge else []),
         ]
     )
@@ -86,6 +90,17 @@ def evaluate_benchmark(settings: EvaluateRunSettings) -> Evaluated:
     if len(models) > 1:
         result |= {"models": told, "comparisons": _comparisons(loaded, models, settings.figures)}
     return Evaluated(loaded, models, result)
+
+
+def _critics(settings: EvaluateRunSettings) -> dict[str, CriticSettings]:
+    """Who writes critiques for each model: those that read none need nobody.
+
+    Raises:
+        ConfigError: somebody is named, and no model reads critiques.
+    """
+    folders = {named: named_folder(named)[1] for named in settings.models}
+    critic = find_critic(settings.critic, folders.values())
+    return {named: critic if reads_critiques(folder) else CriticSettings() for named, folder in folders.items()}
 
 
 def model_figures(loaded: LoadedBenchmark, model: ModelRewards, how: EvaluateSettings) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """How a scalar reward model's rewards for the rows of a benchmark are computed, by the code that scores in the loop."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import pyarrow as pa
@@ -7,6 +9,7 @@ from pydantic import Field
 
 from dt2it_ray.data.formats.benchmark import BenchmarkPair
 from dt2it_ray.data.schema import PROMPTS
+from dt2it_ray.models.critic_settings import CriticSettings, find_critic, reads_critiques
 from dt2it_ray.models.model_settings import ScoreSettings
 from dt2it_ray.models.protocols import Scorer
 from dt2it_ray.pipeline.evaluate_models import ModelRewards
@@ -30,21 +33,42 @@ class EvaluatePlace(Settings):
     """Rows whose images are in memory at a time."""
 
 
-def from_model(loaded: LoadedBenchmark, named: str, settings: ScoreSettings, place: EvaluatePlace) -> ModelRewards:
+def from_model(
+    loaded: LoadedBenchmark, named: str, settings: ScoreSettings, place: EvaluatePlace, critic: CriticSettings
+) -> ModelRewards:
     """The rewards of the model in a folder, given as FOLDER or NAME=FOLDER: ours, or somebody else's checkpoint.
 
     Raises:
         StoreError, ConfigError: the folder holds no reward model; see `open_scorer`.
     """
+    name, folder = named_folder(named)
+    with scorer_of(folder, settings, place, critic) as scorer:
+        rewards, lost = score_rows(loaded, scorer, place.batch_rows)
+    told = {"folder": folder, "fingerprint": scorer.fingerprint, "score": settings.model_dump(mode="json")}
+    if reads_critiques(folder):
+        told["critic"] = critic.model_dump(mode="json")
+    return ModelRewards(name, "reward_model", rewards, told, lost=lost)
+
+
+def named_folder(named: str) -> tuple[str, str]:
+    """The name and the path in NAME=FOLDER; of a FOLDER alone, its own name."""
+    name, equals, folder = named.partition("=")
+    return (name, folder) if equals and "/" not in name else (PurePosixPath(named).name, named)
+
+
+@contextlib.contextmanager
+def scorer_of(folder: str, settings: ScoreSettings, place: EvaluatePlace, critic: CriticSettings) -> Iterator[Scorer]:
+    """The scorer of a folder, and of an engine that writes critiques for it, for as long as the block lasts.
+
+    Raises:
+        ConfigError: the model reads no critiques, and `critic` is for some that do; see `open_scorer` for the rest.
+    """
+    from dt2it_ray.models.open_critic import open_critics
     from dt2it_ray.models.open_scorer import open_scorer
 
-    name, equals, folder = named.partition("=")
-    if not equals or "/" in name:
-        name, folder = PurePosixPath(named).name, named
-    scorer = open_scorer(folder, settings, place.device, place.threads)
-    rewards, lost = score_rows(loaded, scorer, place.batch_rows)
-    told = {"folder": folder, "fingerprint": scorer.fingerprint, "score": settings.model_dump(mode="json")}
-    return ModelRewards(name, "reward_model", rewards, told, lost=lost)
+    critics = open_critics(find_critic(critic, [folder]), settings, place.device, place.threads, place.replies)
+    with contextlib.closing(critics):
+        yield open_scorer(folder, settings, place.device, place.threads, critics)
 
 
 def score_rows(loaded: LoadedBenchmark, scorer: Scorer, batch_rows: int) -> tuple[list[Rewards | None], Lost]:

@@ -12,6 +12,7 @@ from dt2it_ray.data.formats.sources import find_source
 from dt2it_ray.data.ids import content_id
 from dt2it_ray.errors import ConfigError, InputError
 from dt2it_ray.models.backbones import TINY, Backbone, find_backbone
+from dt2it_ray.models.critic_settings import CriticSettings, find_critic
 from dt2it_ray.models.ensemble import read_ensemble
 from dt2it_ray.models.model_settings import ScoreSettings
 from dt2it_ray.pipeline.drive import LOCK_FILE, Made, drive
@@ -42,6 +43,8 @@ class ScoreRunSettings(ReadingSettings):
     """Folders of reward models, ours or another's, or of ensembles. Of several the mean counts."""
     score: ScoreSettings = ScoreSettings()
     """How they are read out."""
+    critic: CriticSettings = CriticSettings()
+    """Who writes the critiques that models read which were trained with some."""
 
     @model_validator(mode="after")
     def _writes_a_known_kind(self) -> "ScoreRunSettings":
@@ -64,7 +67,9 @@ def plan_score(settings: ScoreRunSettings) -> tuple[Step, ...]:
     planner = Planner(settings, find_backbone(TINY))
     answers = settings.ingest.format == ANSWERS and adopted(settings) is None
     rows = _plan_answers(planner, settings) if answers else plan_reading(planner.add, _with_repeats(settings))
-    how = ScoreRowsSettings(models=tuple(find_model(folder) for folder in settings.models), score=settings.score)
+    models = tuple(find_model(folder) for folder in settings.models)
+    critic = find_critic(settings.critic, (model.path for model in models))
+    how = ScoreRowsSettings(models=models, score=settings.score, critic=critic)
     planner.add(SCORE_STEP, SCORE_ANSWERS if answers else SCORE_PAIRS, how, {"rows": rows})
     refuse_misplaced(settings, planner.steps)
     return tuple(planner.steps)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from dt2it_ray.engine.session import ray_session
+from dt2it_ray.models.critic_settings import find_critic
 from dt2it_ray.pipeline.models import models_of
 from dt2it_ray.pipeline.run_record import read_run
 from dt2it_ray.serving.app import serve_forever
@@ -21,5 +22,6 @@ def serve_run(run: Folder, config: str | None, overrides: Sequence[str]) -> None
     as_scored = {"score": read_run(run).settings.get("score", {})}
     settings = load_settings(ServeSettings, config, overrides, defaults=as_scored)
     models = models_of(run)
+    settings = settings.model_copy(update={"critic": find_critic(settings.critic, models.values())})
     with ray_session():
         serve_forever(models, settings)

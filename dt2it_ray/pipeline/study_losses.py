@@ -106,11 +106,7 @@ def _plan_model(
     fit = train.FitSettings(backbone=planner.backbone, train=how)
     model = planner.add(f"{name}/train", train.TRAIN, fit, inputs)
     asked = {"rows": tests, "model": model}
-    if how.loss.critique.enabled:
-        alone = critiques.CritiquedScoreSettings(score=planner.settings.score)
-        scores = planner.add(f"{name}/score", critiques.SCORE, alone, asked)
-    else:
-        scores = planner.add(f"{name}/score", score.SCORE, planner.settings.score, asked)
+    scores = planner.add(f"{name}/score", score.SCORE, planner.settings.score, asked)
     planner.add(f"{name}/evaluate", evaluate.EVALUATE, planner.settings.evaluate, {"rows": tests, "scores": scores})
     return scores
 

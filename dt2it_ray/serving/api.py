@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from dt2it_ray.data.dropped import Dropped
+from dt2it_ray.models.assessment import Assessment
 from dt2it_ray.models.protocols import Conversation
 from dt2it_ray.serving.auth import require_token
 from dt2it_ray.serving.conversations import conversations_of
@@ -28,7 +29,7 @@ class Scored:
     """What a model made of the conversations of a request, in order."""
 
     fingerprint: str
-    rewards: list[float | Dropped]
+    told: list[Assessment | Dropped]
 
 
 class Backend(Protocol):
@@ -79,17 +80,17 @@ async def _reward(request: Request, backend: Backend, settings: ServeSettings) -
         raise Refusal(404, "model_not_found", detail, "model")
     conversations = await asyncio.to_thread(conversations_of, asked, limits)
     scored = await backend.score(asked.model, conversations)
-    logits = [_logit(reward, asked.place_of(index)) for index, reward in enumerate(scored.rewards)]
-    content = reply(asked.model, scored.fingerprint, logits, settings.score.calibrated).model_dump_json()
+    told = [_checked(each, asked.place_of(index)) for index, each in enumerate(scored.told)]
+    content = reply(asked.model, scored.fingerprint, told, settings.score.calibrated).model_dump_json()
     return Response(content, media_type="application/json")
 
 
-def _logit(reward: float | Dropped, param: str) -> float:
-    if isinstance(reward, Dropped):
-        raise refusal_of(reward, param)
-    if not math.isfinite(reward):
-        raise Refusal(500, "reward_not_finite", f"{param}: the model's score is {reward}", param)
-    return reward
+def _checked(told: Assessment | Dropped, param: str) -> Assessment:
+    if isinstance(told, Dropped):
+        raise refusal_of(told, param)
+    if not math.isfinite(told.reward):
+        raise Refusal(500, "reward_not_finite", f"{param}: the model's score is {told.reward}", param)
+    return told
 
 
 async def read_body(request: Request, limit: int) -> bytes:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from dt2it_ray.models.assessment import Assessment
 from dt2it_ray.serving.refusal import Refusal
 
 
@@ -82,13 +83,16 @@ class RewardRequest(_Strict):
 class Reward(BaseModel):
     """The reward of one conversation. `logit` is the model's raw score, on the model's own scale; higher is better.
 
-    `score` lies between 0 and 1 and keeps the order of `logit`. `uncertainty` is null for a single model.
+    `score` lies between 0 and 1 and keeps the order of `logit`. `uncertainty` is the standard deviation between the
+    logits of an ensemble's members (n - 1), null for a single model; `critiques` what the models read behind the
+    answer, null where they read none.
     """
 
     index: int
     logit: float
     score: float
     uncertainty: float | None = None
+    critiques: tuple[str, ...] | None = None
 
 
 class RewardReply(BaseModel):
@@ -117,12 +121,21 @@ def parse_request(body: bytes) -> RewardRequest:
     raise Refusal(422, "invalid_field", f"{where}{problem['msg'].removeprefix('Value error, ')}", param or None)
 
 
-def reply(model: str, fingerprint: str, logits: list[float], calibrated: bool = False) -> RewardReply:
-    """The reply to a request whose conversations got these scores, raw or calibrated.
+def reply(model: str, fingerprint: str, told: Sequence[Assessment], calibrated: bool = False) -> RewardReply:
+    """The reply to a request of whose conversations a model told this, in rewards raw or calibrated.
 
     `score` is sigmoid(logit), the reward that arXiv 2509.16127 uses in RL.
     """
-    rewards = [Reward(index=index, logit=logit, score=sigmoid(logit)) for index, logit in enumerate(logits)]
+    rewards = [
+        Reward(
+            index=index,
+            logit=each.reward,
+            score=sigmoid(each.reward),
+            uncertainty=each.spread,
+            critiques=each.critiques or None,
+        )
+        for index, each in enumerate(told)
+    ]
     return RewardReply(model=model, fingerprint=fingerprint, calibrated=calibrated, data=rewards)
 
 

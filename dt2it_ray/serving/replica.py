@@ -5,6 +5,7 @@ import importlib
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -14,6 +15,8 @@ from ray.serve.exceptions import DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 
 from dt2it_ray.data.dropped import Dropped
+from dt2it_ray.models.assessment import Assessment, assess
+from dt2it_ray.models.critic_settings import CriticSettings
 from dt2it_ray.models.protocols import Conversation, Scorer
 from dt2it_ray.serving.admission import Admission
 from dt2it_ray.serving.api import Scored, build_api
@@ -22,8 +25,8 @@ from dt2it_ray.serving.settings import ServeSettings
 
 logger = logging.getLogger("ray.serve")
 
-Reading = tuple[str, float | Dropped]
-"""The fingerprint of a model and its reward of one conversation."""
+Reading = tuple[str, Assessment | Dropped]
+"""The fingerprint of a model and what it makes of one conversation."""
 
 
 class Shelf:
@@ -77,7 +80,7 @@ def _try_model(shelf: Shelf, name: str, conversations: Sequence[Conversation]) -
     """One call of a model; its error for every conversation if it fails. Holds no model when it is left."""
     try:
         model = shelf.take(name)
-        return [(model.fingerprint, reward) for reward in model.score(conversations)]
+        return [(model.fingerprint, told) for told in assess(model, conversations)]
     except Exception as error:
         logger.error("model %s failed on %d conversations", name, len(conversations), exc_info=error)
         return [error.with_traceback(None)] * len(conversations)
@@ -88,7 +91,7 @@ class RewardModels:
     """A replica that holds some models of a run. Conversations of concurrent requests share batches."""
 
     def __init__(self, folders: Mapping[str, str], settings: ServeSettings) -> None:
-        self._shelf = Shelf(folders, _opener(settings), settings.loaded_models)
+        self._shelf = Shelf(folders, opener(settings), settings.loaded_models)
         self._shelf.fill()
         batching: Any = self._score_one
         batching.set_max_batch_size(settings.max_batch_size)
@@ -98,8 +101,8 @@ class RewardModels:
         """Rewards of one request's conversations by the model `name`."""
         entries = [(name, conversation) for conversation in conversations]
         readings = await asyncio.gather(*(self._score_one(entry) for entry in entries))
-        fingerprints, rewards = zip(*map(_checked, readings), strict=True)
-        return Scored(fingerprints[0], list(rewards))
+        fingerprints, told = zip(*map(_checked, readings), strict=True)
+        return Scored(fingerprints[0], list(told))
 
     @serve.batch
     async def _score_one(self, batch: list[tuple[str, Conversation]]) -> list[Reading | Exception]:
@@ -144,7 +147,14 @@ def _checked(reading: Reading | Exception) -> Reading:
     return reading
 
 
-def _opener(settings: ServeSettings) -> Callable[[str], Scorer]:
+def opener(settings: ServeSettings) -> Callable[[str], Scorer]:
+    """What opens the model in a folder, as the settings say."""
     module, _, name = settings.scorer.partition(":")
     scorer = getattr(importlib.import_module(module), name)
-    return lambda folder: scorer(folder, settings=settings.score, device=settings.device, threads=settings.threads)
+    how: dict[str, Any] = {"settings": settings.score, "device": settings.device, "threads": settings.threads}
+    if settings.critic != CriticSettings():
+        from dt2it_ray.models.open_critic import open_critics
+
+        # One engine for all models of the replica.
+        how["critics"] = open_critics(settings.critic, settings.score, settings.device, settings.threads)
+    return partial(scorer, **how)

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from dt2it_ray.data.images import MAX_PIXELS
+from dt2it_ray.models.critic_settings import CriticSettings
 from dt2it_ray.models.model_settings import ScoreSettings
 from dt2it_ray.settings import Settings
 
@@ -37,6 +38,9 @@ class ServeSettings(Settings):
     """`module:callable` that returns a Scorer, called as `scorer(folder, settings=..., device=..., threads=...)`."""
     score: ScoreSettings = ScoreSettings()
     """Precision, rounding and limits. `dt2it serve` takes the run's own, so that rewards equal its score table."""
+    critic: CriticSettings = CriticSettings()
+    """Who writes the critiques that models read which were trained with some. Unless it is each model itself, `scorer`
+    is also called with `critics=...`."""
     models_per_replica: int = Field(default=32, ge=1)
     """Models that share one process. 1 gives every model a deployment of its own: right for large ones."""
     loaded_models: int = Field(default=32, ge=1)

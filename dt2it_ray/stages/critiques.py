@@ -1,4 +1,4 @@
-"""How answers get critiques, how pairs get those of their answers, and how a model that reads critiques scores."""
+"""How answers get critiques, and how pairs get those of their answers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,14 +11,14 @@ from dt2it_ray.data.criteria import CRITERIA
 from dt2it_ray.data.critiques import CRITIQUE_COLUMNS, CRITIQUED_PAIRS, CRITIQUES
 from dt2it_ray.data.scenes.annotator import AnnotatorSettings, Sheet, annotate
 from dt2it_ray.data.scenes.truth import Truth
-from dt2it_ray.data.schema import CANDIDATES, PAIRS, PROMPTS, SCORES
+from dt2it_ray.data.schema import CANDIDATES, PAIRS, PROMPTS
 from dt2it_ray.errors import InputError
 from dt2it_ray.models.engines import EngineSettings, idle_sampling, open_generator
-from dt2it_ray.models.model_settings import SamplingSettings, ScoreSettings
+from dt2it_ray.models.model_settings import SamplingSettings
 from dt2it_ray.rules.judge_reply import Reply, parse_reply
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages.engine_fn import EngineFn
-from dt2it_ray.stages.score import by_answer, score_batch
+from dt2it_ray.stages.score import by_answer
 from dt2it_ray.stages.stage import BatchFn, GatherStage, MapStage, NoSettings, Outcome, Workplace
 
 GREEDY = SamplingSettings(temperature=0, max_new_tokens=64)
@@ -47,16 +47,6 @@ class CritiqueSettings(Settings):
         if self.engine is not None and (problem := idle_sampling(self.sampling, self.engine)):
             raise ValueError(problem)
         return self
-
-
-class CritiquedScoreSettings(Settings):
-    """How a model that reads critiques scores."""
-
-    score: ScoreSettings = ScoreSettings()
-    engine: EngineSettings | None = None
-    """Who writes the critiques. None: the reward model itself, as it learned to."""
-    sampling: SamplingSettings = GREEDY
-    """How critiques are written."""
 
 
 def build_critiques(settings: CritiqueSettings, place: Workplace) -> BatchFn:
@@ -103,23 +93,6 @@ def join_critiques(tables: Mapping[str, pa.Table], settings: NoSettings) -> Outc
     return Outcome(pairs.select(CRITIQUED_PAIRS.names))
 
 
-def build_critiqued_scoring(settings: CritiquedScoreSettings, place: Workplace) -> BatchFn:
-    """A function from prompts to one score per answer, with the reward model of the input named `model`."""
-    from dt2it_ray.models.critic import Critic, CritiqueScorer
-    from dt2it_ray.models.torch_scorer import TorchScorer
-
-    folder = f"{place.folders['model']}/model"
-    scorer = TorchScorer(folder, settings.score, device=place.device, threads=place.threads)
-    if settings.engine is None:
-        from dt2it_ray.models.transformers_generator import TransformersGenerator
-
-        generator = TransformersGenerator(folder, settings.sampling, device=place.device, threads=place.threads)
-    else:
-        generator = open_generator(settings.engine, settings.sampling, place.device, place.threads, place.replies)
-    both = CritiqueScorer(Critic(generator, scorer.config.system_prompts), scorer)
-    return EngineFn(lambda batch: score_batch(batch, both), generator)
-
-
 _ASKED = [PROMPTS.field(name) for name in ("prompt_id", "language", "images", "history", "question", "scene")]
 WRITE = MapStage(
     name="critiques",
@@ -135,12 +108,4 @@ JOIN = GatherStage(
     reads={"pairs": PAIRS, "critiques": pa.schema([CRITIQUES.field("answer_id"), CRITIQUES.field("critique")])},
     writes=CRITIQUED_PAIRS,
     decide=join_critiques,
-)
-SCORE = MapStage(
-    name="critiqued_score",
-    version=1,
-    reads=pa.schema([PROMPTS.field(name) for name in ("prompt_id", "images", "history", "question", "answers")]),
-    writes=SCORES,
-    build=build_critiqued_scoring,
-    per="prompt_id",
 )

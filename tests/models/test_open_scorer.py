@@ -8,9 +8,10 @@ import pytest
 
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.errors import ConfigError, StoreError
+from dt2it_ray.models.assessment import Assessment, assess
 from dt2it_ray.models.calibration import CALIBRATION, Calibration
 from dt2it_ray.models.collate import open_encoder
-from dt2it_ray.models.ensemble import EnsembleScorer, Spread, write_ensemble
+from dt2it_ray.models.ensemble import EnsembleScorer, write_ensemble
 from dt2it_ray.models.model_settings import CollateSettings, ScoreSettings
 from dt2it_ray.models.open_scorer import open_scorer
 from dt2it_ray.models.protocols import Scorer
@@ -55,10 +56,10 @@ def test_an_ensemble_scores_the_mean_and_tells_how_far_members_are_apart(
     assert isinstance(ensemble, EnsembleScorer)
     singles = list(zip(*(scores(open_scorer(folder, RAW, threads=1)) for folder in folders), strict=True))
     assert scores(ensemble) == pytest.approx([statistics.fmean(each) for each in singles], abs=1e-6)
-    told = [entry for entry in ensemble.score_with_spread(CHATS) if isinstance(entry, Spread)]
+    told = [entry for entry in ensemble.assess(CHATS) if isinstance(entry, Assessment)]
     assert [entry.spread for entry in told] == pytest.approx([statistics.stdev(each) for each in singles], abs=1e-6)
     assert [entry.reward for entry in told] == scores(ensemble)
-    assert min(entry.spread for entry in told) > 0
+    assert min(entry.spread or 0 for entry in told) > 0
 
 
 def test_what_one_member_cannot_read_is_dropped(folders: tuple[str, ...], tmp_path: Path) -> None:
@@ -103,6 +104,9 @@ def test_an_ensemble_of_calibrated_members_averages_what_is_of_one_scale(
     calibrate(str(tmp_path / "all"), temperature=0.5, mean=1.0)
     twice = open_scorer(str(tmp_path / "all"), CALIBRATED)
     assert scores(twice) == pytest.approx([(reward - 1.0) / 0.5 for reward in expected], abs=1e-5)
+    spreads = [each.spread for each in assess(twice, CHATS) if isinstance(each, Assessment)]
+    apart = [statistics.stdev(each) / 0.5 for each in zip(*singles, strict=True)]
+    assert spreads == pytest.approx(apart, abs=1e-5)
 
 
 def test_a_calibration_that_is_missing_or_of_other_weights_is_an_error(

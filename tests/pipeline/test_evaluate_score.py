@@ -9,8 +9,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from dt2it_ray.data.chat import answered
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.formats import multimodal_rewardbench, vl_rewardbench
+from dt2it_ray.errors import ConfigError
+from dt2it_ray.models.critic_settings import CriticSampling, CriticSettings
+from dt2it_ray.models.model_settings import ScoreSettings
+from dt2it_ray.models.open_critic import open_critics
+from dt2it_ray.models.open_scorer import open_scorer
 from dt2it_ray.models.protocols import Conversation
 from dt2it_ray.models.weights import load_backbone
 from dt2it_ray.pipeline.evaluate_command import Outputs, run_evaluation
@@ -18,8 +24,11 @@ from dt2it_ray.pipeline.evaluate_rows import LoadedBenchmark, load_benchmark
 from dt2it_ray.pipeline.evaluate_score import score_rows
 from dt2it_ray.store.files import Folder
 from tests.data.formats.benchmark_rows import benchmark_row, picture
+from tests.models.critical_models import write_critical_models
 from tests.models.random_model import write_random_model
 from tests.stages.rows import ToyScorer
+
+SHORT = CriticSettings(sampling=CriticSampling(max_new_tokens=4))
 
 
 def own(tmp_path: Path, rows: list[dict[str, Any]]) -> LoadedBenchmark:
@@ -66,7 +75,7 @@ def test_a_checkpoint_is_evaluated_and_its_predictions_give_the_same_figures(tmp
     (tmp_path / "bench" / "data" / "images" / "mathvista" / "2.png").unlink()
     asked = {"benchmark": "multimodal_rewardbench", "rows": str(tmp_path / "bench" / "data" / "all_data.json")}
     out, saved, again = (str(tmp_path / name) for name in ("out.json", "saved.jsonl", "again.json"))
-    told = run_evaluation(asked | {"models": [f"rm={model}"]}, Outputs(json=out, save=saved))
+    told = run_evaluation({**asked, "models": [f"rm={model}"]}, Outputs(json=out, save=saved))
     assert told[0].startswith("rm: accuracy ")
     run_evaluation(asked | {"predictions": [saved]}, Outputs(json=again))
     first, second = (json.loads(Path(name).read_text()) for name in (out, again))
@@ -112,3 +121,20 @@ def test_the_favour_for_a_place_cancels_where_answers_name_images_by_place(tmp_p
     rewards, lost = score_rows(loaded, PlaceScorer(), batch_rows=1)
     assert rewards == [(0.75, 0.5), (0.5, 0.75)]
     assert lost == {}
+
+
+def test_a_model_that_reads_critiques_is_evaluated_behind_them(tmp_path: Path) -> None:
+    folders = write_critical_models(tmp_path / "models")
+    own(tmp_path, [{"id": "x", "question": "q", "chosen": "three", "rejected": "one"}])
+    asked = {"benchmark": "pairs", "rows": str(tmp_path / "rows.jsonl"), "models": [folders["first"], folders["plain"]]}
+    outputs = Outputs(json=str(tmp_path / "told.json"), save=str(tmp_path / "saved.jsonl"))
+    run_evaluation(asked, outputs, overrides=["critic.sampling.max_new_tokens=4"])
+    told = json.loads((tmp_path / "told.json").read_text())["models"]
+    assert told["first"]["critic"]["sampling"]["max_new_tokens"] == 4
+    assert "critic" not in told["plain"]
+    scorer = open_scorer(folders["first"], ScoreSettings(), critics=open_critics(SHORT, ScoreSettings()))
+    chats = [Conversation(tuple(answered("q", 0, text)), ()) for text in ("three", "one")]
+    (saved,) = [json.loads(line) for line in (tmp_path / "saved.jsonl").read_text().splitlines()]
+    assert [saved["chosen"], saved["rejected"]] == scorer.score(chats)
+    with pytest.raises(ConfigError, match="critic does nothing here"):
+        run_evaluation({**asked, "models": [folders["plain"]]}, Outputs(), overrides=["critic.sampling.seed=1"])

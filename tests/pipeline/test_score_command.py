@@ -15,8 +15,10 @@ from dt2it_ray.models.ensemble import write_ensemble
 from dt2it_ray.models.model_settings import CollateSettings, ScoreSettings
 from dt2it_ray.models.protocols import Conversation
 from dt2it_ray.models.reward_files import RewardConfig, new_reward_model, save_reward_model
+from dt2it_ray.models.torch_scorer import TorchScorer
 from dt2it_ray.pipeline.ingest_run import IngestRunSettings, run_ingest
-from dt2it_ray.pipeline.score_command import ScoreRunSettings, find_model, run_score
+from dt2it_ray.pipeline.score_command import ScoreRunSettings, find_model, plan_score, run_score
+from tests.models.critical_models import write_critical_models
 from tests.models.random_model import write_random_model
 from tests.stages.ingest_files import flat, write_lines
 from tests.stages.rows import ToyScorer
@@ -107,6 +109,25 @@ def test_several_models_and_an_ensemble_of_them_give_the_mean_and_their_disagree
             first, second = (member["rewards"][place] for member in members)
             assert row["rewards"][place] == pytest.approx((first + second) / 2, abs=1e-6)
             assert row["disagreement"][place] == pytest.approx(abs(first - second) / 2**0.5, abs=1e-6)
+
+
+def test_critiques_are_written_kept_and_part_of_what_a_score_is(tmp_path: Path) -> None:
+    folders = write_critical_models(tmp_path / "models")
+    rows, critic = [flat("Why?", "three", "one")], {"sampling": {"max_new_tokens": 4}}
+    settings = settings_of(tmp_path, (folders["first"],), rows, critic=critic)
+    run_score(settings)
+    (row,) = lines(tmp_path / "scores.jsonl")
+    assert [len(written) for written in row["critiques"]] == [1, 1]
+    scorer = TorchScorer(folders["first"], ScoreSettings(), threads=1)
+    asked = [
+        Conversation(tuple(answered("Why?", 0, text)), (), written[0])
+        for text, written in zip(("three", "one"), row["critiques"], strict=True)
+    ]
+    assert row["rewards"] == scorer.score(asked)
+    other = settings_of(tmp_path, (folders["first"],), rows)
+    assert plan_score(other)[-1].fingerprint != plan_score(settings)[-1].fingerprint
+    with pytest.raises(ConfigError, match="critic does nothing here"):
+        run_score(settings_of(tmp_path, (folders["plain"],), rows, critic=critic))
 
 
 def test_a_row_that_no_model_can_score_ends_with_its_reasons(

@@ -9,6 +9,7 @@ import pytest
 
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.schema import DropReason
+from dt2it_ray.models.assessment import Assessment
 from dt2it_ray.models.protocols import Conversation
 from dt2it_ray.serving.api import Scored, build_api
 from dt2it_ray.serving.auth import token_digest
@@ -38,10 +39,10 @@ class FakeBackend:
         if model == "broken":
             raise RuntimeError("a secret of the inside")
         if model == "infinite":
-            return Scored("f00d", [float("inf")])
+            return Scored("f00d", [Assessment(float("inf"))])
         if model == "short":
-            return Scored("f00d", [1.0, Dropped(DropReason.PROMPT_TOO_LONG, "9 tokens")])
-        return Scored("f00d", [fake_reward(conversation, 0) for conversation in conversations])
+            return Scored("f00d", [Assessment(1.0), Dropped(DropReason.PROMPT_TOO_LONG, "9 tokens")])
+        return Scored("f00d", [Assessment(fake_reward(conversation, 0)) for conversation in conversations])
 
 
 def ask(

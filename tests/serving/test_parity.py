@@ -63,7 +63,7 @@ class InMemory:
         """Rewards of one request, in one batch."""
         readings = score_by_model(self._shelf, [(model, conversation) for conversation in conversations])
         told = [reading for reading in readings if not isinstance(reading, Exception)]
-        return Scored(told[0][0], [reward for _, reward in told])
+        return Scored(told[0][0], [each for _, each in told])
 
 
 def score_table(scorer: Scorer) -> dict[tuple[str, str], float]:

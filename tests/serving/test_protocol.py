@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from dt2it_ray.models.assessment import Assessment
 from dt2it_ray.serving.protocol import model_list, parse_request, reply, sigmoid
 from dt2it_ray.serving.refusal import Refusal
 from tests.serving.chats import answer, chat, question
@@ -98,12 +99,17 @@ def test_every_form_names_the_place_of_a_reward(fields: dict[str, object], place
 
 def test_a_reply_repeats_every_logit_exactly_and_keeps_the_order_of_logits() -> None:
     logits = [0.1 + 0.2, -1234.567891, 800.0, 5e-324, 0.0]
-    text = reply("iter-02", "f00d", logits).model_dump_json()
+    text = reply("iter-02", "f00d", [Assessment(logit) for logit in logits]).model_dump_json()
     told = json.loads(text)
     assert [entry["logit"] for entry in told["data"]] == logits
     assert [entry["index"] for entry in told["data"]] == [0, 1, 2, 3, 4]
-    assert all(entry["uncertainty"] is None for entry in told["data"])
+    assert all((entry["uncertainty"], entry["critiques"]) == (None, None) for entry in told["data"])
     assert (told["model"], told["fingerprint"], told["calibrated"]) == ("iter-02", "f00d", False)
+
+
+def test_a_reply_tells_how_far_members_disagree_and_what_they_read() -> None:
+    told = reply("all", "f00d", [Assessment(1.0, 0.25, ("It is right.",)), Assessment(0.0, 0.0)])
+    assert [(entry.uncertainty, entry.critiques) for entry in told.data] == [(0.25, ("It is right.",)), (0.0, None)]
 
 
 @pytest.mark.parametrize("logit", [-1e9, -745.0, -3.0, 0.0, 3.0, 745.0, 1e9])

@@ -2,11 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dt2it_ray.models.assessment import Assessment
+from dt2it_ray.models.critic_settings import CriticSampling, CriticSettings
 from dt2it_ray.models.protocols import Conversation
-from dt2it_ray.serving.replica import Shelf, score_by_model
+from dt2it_ray.serving.replica import Shelf, opener, score_by_model
+from dt2it_ray.serving.settings import ServeSettings
+from tests.serving import fakes
 from tests.serving.fakes import FakeScorer, fake_reward, write_fake_model
 
 A, B = (Conversation(({"role": "assistant", "content": text},), ()) for text in ("A", "a longer B"))
@@ -54,11 +59,11 @@ def test_a_mixed_batch_is_one_call_of_each_model(folders: dict[str, str]) -> Non
     shelf = Shelf(folders, FakeScorer, room=1)
     readings = score_by_model(shelf, [("m0", A), ("m1", B), ("m0", B), ("m1", A), ("m0", A)])
     assert readings == [
-        ("fingerprint-of-m0", fake_reward(A, 0)),
-        ("fingerprint-of-m1", fake_reward(B, 10)),
-        ("fingerprint-of-m0", fake_reward(B, 0)),
-        ("fingerprint-of-m1", fake_reward(A, 10)),
-        ("fingerprint-of-m0", fake_reward(A, 0)),
+        ("fingerprint-of-m0", Assessment(fake_reward(A, 0))),
+        ("fingerprint-of-m1", Assessment(fake_reward(B, 10))),
+        ("fingerprint-of-m0", Assessment(fake_reward(B, 0))),
+        ("fingerprint-of-m1", Assessment(fake_reward(A, 10))),
+        ("fingerprint-of-m0", Assessment(fake_reward(A, 0))),
     ]
     sizes = {name: Path(folder, "batches.jsonl").read_text() for name, folder in folders.items() if name != "m2"}
     assert {name: json.loads(text) for name, text in sizes.items()} == {"m0": 3, "m1": 2}
@@ -67,11 +72,24 @@ def test_a_mixed_batch_is_one_call_of_each_model(folders: dict[str, str]) -> Non
 def test_a_failing_model_leaves_the_others_alone(folders: dict[str, str]) -> None:
     shelf = Shelf({**folders, "missing": "/nowhere"}, FakeScorer, room=3)
     readings = score_by_model(shelf, [("m0", EXPLODES), ("m1", A), ("missing", A), ("m0", A)])
-    assert readings[1] == ("fingerprint-of-m1", fake_reward(A, 10))
+    assert readings[1] == ("fingerprint-of-m1", Assessment(fake_reward(A, 10)))
     assert [type(readings[place]) for place in (0, 2)] == [RuntimeError, FileNotFoundError]
 
 
 def test_a_conversation_that_makes_a_model_fail_leaves_its_neighbours_alone(folders: dict[str, str]) -> None:
     readings = score_by_model(Shelf(folders, FakeScorer, room=3), [("m0", A), ("m0", EXPLODES), ("m0", B)])
-    assert [readings[0], readings[2]] == [("fingerprint-of-m0", fake_reward(each, 0)) for each in (A, B)]
+    assert [readings[0], readings[2]] == [("fingerprint-of-m0", Assessment(fake_reward(each, 0))) for each in (A, B)]
     assert isinstance(readings[1], RuntimeError)
+
+
+def test_a_scorer_is_told_who_writes_critiques_only_where_settings_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[dict[str, Any]] = []
+    monkeypatch.setattr(fakes, "FakeScorer", lambda folder, **how: given.append(how))
+    plain = ServeSettings(scorer="tests.serving.fakes:FakeScorer")
+    served = plain.model_copy(update={"critic": CriticSettings(sampling=CriticSampling(max_new_tokens=9))})
+    opener(plain)("folder")
+    opened = opener(served)
+    opened("one")
+    opened("other")
+    assert [sorted(how) for how in given] == [["device", "settings", "threads"], *[["critics", *sorted(given[0])]] * 2]
+    assert given[1]["critics"] is given[2]["critics"]

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from dt2it_ray.data.answered import ANSWERED, SCORED
+from dt2it_ray.models.assessment import Assessment
 from dt2it_ray.models.ensemble import EnsembleScorer
 from dt2it_ray.stages.score_rows import SCORE_PAIRS, score_rows
 from tests.stages.rows import ToyScorer
@@ -53,6 +54,29 @@ def test_of_several_models_the_mean_counts_and_their_disagreement_is_told() -> N
     (row,) = outcome.rows.to_pylist()
     assert row["rewards"] == [6.0, 4.0]
     assert row["disagreement"] == pytest.approx([2**0.5, 2**0.5], abs=1e-6)
+
+
+class Reader(ToyScorer):
+    """As ToyScorer, behind critiques."""
+
+    def assess(self, conversations: Any) -> list[Any]:
+        told = zip(conversations, super().score(conversations), strict=True)
+        return [
+            Assessment(reward, critiques=(f"Of {asked.messages[-1]['content']}",))
+            if isinstance(reward, float)
+            else reward
+            for asked, reward in told
+        ]
+
+
+def test_critiques_that_rewards_were_read_behind_are_kept_by_answer() -> None:
+    outcome = score_rows(table(answered(1, "three", "one")), Reader())
+    (row,) = outcome.rows.to_pylist()
+    assert (row["rewards"], row["disagreement"]) == ([5.0, 3.0], None)
+    assert row["critiques"] == [["Of three"], ["Of one"]]
+    both = score_rows(table(answered(1, "three")), EnsembleScorer([Reader(), Reader(), ToyScorer()], decimals=6))
+    assert both.rows["critiques"].to_pylist() == [[["Of three"]]]
+    assert score_rows(table(answered(1, "three")), ToyScorer()).rows["critiques"].to_pylist() == [None]
 
 
 def test_how_rows_are_cut_into_batches_changes_nothing() -> None:
