@@ -57,22 +57,33 @@ def fit_calibration(margins: Floats, groups: Sequence[str]) -> Fit:
     """A temperature for margins, with figures. `groups` name the prompts, whose pairs stay in one half.
 
     Raises:
-        InputError: see `fit_temperature`; or all pairs are of one half of the prompts.
+        InputError: see `fit_temperature`, for all pairs or those of one half; or all pairs are of one half.
     """
     halves = np.array([unit_interval("calibration", group) < 0.5 for group in groups], bool)
     if halves.all() or not halves.any():
         raise InputError(f"{len(set(groups))} prompts are too few to calibrate with; give some hundred reference pairs")
-    after = margins.copy()
+    temperature, after = fit_temperature(margins), margins.copy()
     for half in (halves, ~halves):
+        _check_half(margins, ~half)
         after[half] /= fit_temperature(margins[~half])
     return Fit(
-        temperature=fit_temperature(margins),
+        temperature=temperature,
         accuracy=float(((np.sign(margins) + 1) / 2).mean()),
         ece_before=expected_calibration_error(reliability_curve(margins)) or 0.0,
         ece_after=expected_calibration_error(reliability_curve(after)) or 0.0,
         log_loss_before=log_loss(margins) or 0.0,
         log_loss_after=log_loss(after) or 0.0,
     )
+
+
+def _check_half(margins: Floats, half: NDArray[np.bool_]) -> None:
+    whole, part = float(margins.mean()), float(margins[half].mean())
+    if not part > 0:
+        raise InputError(
+            f"the mean margin of {len(margins)} reference pairs is {whole:.4g}, but {part:.4g} over the "
+            f"{half.sum()} of one half of the prompts: the model hardly orders them as people do, and what a "
+            "temperature gains on other pairs cannot be told. Give more reference pairs, or a better model"
+        )
 
 
 def _slope(margins: Floats, scale: float, label: float) -> float:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dt2it_ray.data.ids import unit_interval
 from dt2it_ray.errors import InputError
 from dt2it_ray.rules.calibration_fit import fit_calibration, fit_temperature
 
@@ -66,3 +67,15 @@ def test_what_cannot_be_calibrated_is_an_error_that_says_why() -> None:
         fit_temperature(np.array([]))
     with pytest.raises(InputError, match="1 prompts are too few"):
         fit_calibration(np.ones(4), ["one"] * 4)
+
+
+def test_a_half_of_the_prompts_that_has_no_temperature_is_named_as_one() -> None:
+    names = [f"prompt {row}" for row in range(40)]
+    first = np.array([unit_interval("calibration", name) < 0.5 for name in names])
+    # Right on the whole, wrong on one half: there are figures before, and none after that would mean anything.
+    margins = np.where(first, -0.5, 2.0)
+    told = rf"40 reference pairs is {margins.mean():.4g}, but {-0.5} over the {first.sum()} of one half"
+    with pytest.raises(InputError, match=told):
+        fit_calibration(margins, names)
+    with pytest.raises(InputError, match="mean margin of 40 reference pairs is -1, not above 0"):
+        fit_calibration(np.where(first, -1.0, -1.0), names)
