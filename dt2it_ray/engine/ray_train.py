@@ -155,6 +155,7 @@ def _numbers(placement: TrainPlacement) -> int | tuple[int, int]:
 def _worker_fields(placement: TrainPlacement) -> dict[str, Any]:
     return {
         "micro_batch_pairs": placement.micro_batch_pairs,
+        "micro_batch_tokens": placement.micro_batch_tokens,
         "threads": max(1, int(placement.cpus)),
         "checkpoint_every_steps": placement.checkpoint_every_steps,
         "device": "cuda" if placement.gpus else "cpu",

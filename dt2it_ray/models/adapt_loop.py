@@ -9,7 +9,7 @@ from dt2it_ray.errors import Preempted
 from dt2it_ray.models.adapt_pass import AnswerPasses
 from dt2it_ray.models.collate import open_encoder
 from dt2it_ray.models.language_model import LanguageModel, save_language_model
-from dt2it_ray.models.schedule import Schedule, share_of_peak
+from dt2it_ray.models.schedule import Schedule, new_schedule, share_of_peak
 from dt2it_ray.models.train_boards import open_boards
 from dt2it_ray.models.train_checkpoint import restore_checkpoint, save_checkpoint
 from dt2it_ray.models.train_engine import start_deepspeed, whole_weights
@@ -31,9 +31,7 @@ def adapt(job: TrainJob, session: Session) -> None:
     torch.set_num_threads(job.threads)
     settings = job.settings
     groups = TrainingGroups(open_training_rows(job.pairs_paths, job.rows_paths), kwise=True)
-    schedule = Schedule(
-        len(groups), settings.epochs, settings.global_batch_pairs, job.micro_batch_pairs, session.world_size
-    )
+    schedule = new_schedule(job, len(groups), session.world_size)
     encoder = open_encoder(job.base, settings.collate, readout=settings.model.readout())
     model = LanguageModel(job.base, settings.precision, settings.model)
     model.to(job.device)

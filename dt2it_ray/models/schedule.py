@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dt2it_ray.models.train_job import TrainJob
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -19,6 +21,9 @@ class Schedule:
     padded: bool = True
     """Whether a forward pass pads its rows, so that those of like length belong together; packed rows have no
     padding, and passes are made equally large."""
+    tokens: int | None = None
+    """Most tokens of a forward pass. Micro-batches are then what a worker encodes at a time, equally large, and each
+    takes as many passes as it needs (`fill_passes`)."""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -32,7 +37,7 @@ class Schedule:
 
     @property
     def micro_batches(self) -> int:
-        """Forward passes of each worker in every step."""
+        """Micro-batches of each worker in every step."""
         return math.ceil(min(self.global_batch, self.pairs) / (self.micro_batch * self.world_size))
 
     def epoch(self, step: int) -> int:
@@ -48,11 +53,20 @@ class Schedule:
         """One worker's micro-batches (`micro_batches` of them, some may be empty), about equally long in all, or of
         pairs of like length where passes are padded."""
         parts = self.micro_batches * self.world_size
-        if self.padded:
+        if self.padded and self.tokens is None:
             dealt = np.array_split(batch[np.argsort(lengths[batch], kind="stable")], parts)
         else:
             dealt = _deal_evenly(batch, lengths, parts, self.micro_batch)
         return dealt[rank :: self.world_size]
+
+
+def new_schedule(job: TrainJob, groups: int, world_size: int, padded: bool = True) -> Schedule:
+    """The schedule of a job over so many groups. With a budget of tokens a worker's share of a step is one
+    micro-batch."""
+    batch, micro = job.settings.global_batch_pairs, job.micro_batch_pairs
+    if job.micro_batch_tokens is not None:
+        micro = math.ceil(batch / world_size)
+    return Schedule(groups, job.settings.epochs, batch, micro, world_size, padded, job.micro_batch_tokens)
 
 
 def _deal_evenly(batch: np.ndarray, lengths: np.ndarray, parts: int, most: int) -> list[np.ndarray]:

@@ -14,6 +14,7 @@ from dt2it_ray.models.schedule import Schedule
 from dt2it_ray.models.train_figures import add, from_workers, means_of, over_workers
 from dt2it_ray.models.train_log import EVALUATED
 from dt2it_ray.models.train_pass import Forward, Pass, fail_of_pairs
+from dt2it_ray.models.train_share import in_passes
 
 
 class Evaluator:
@@ -54,7 +55,8 @@ class Evaluator:
         everything, lengths = np.arange(len(self._groups)), self._groups.lengths()
         self._passes.engine.eval()
         with torch.no_grad():
-            taken = [self._passes.run(part) for part in self._schedule.share(everything, lengths, self._rank)]
+            share = self._schedule.share(everything, lengths, self._rank)
+            taken = [self._passes.run(micro) for micro, _ in in_passes(self._passes, share, self._schedule.tokens)]
         self._passes.engine.train()
         return taken
 

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from dt2it_ray.models.reward_settings import Attention
 from dt2it_ray.models.train_settings import TrainSettings
 
 CHECKPOINTS = "checkpoints"
@@ -29,13 +30,17 @@ class TrainJob:
     output: str
     """Folder for the model, the training log and the pairs that could not be used."""
     micro_batch_pairs: int = 16
-    """Most pairs of one forward pass."""
+    """Most pairs of one forward pass; without effect beside `micro_batch_tokens`."""
+    micro_batch_tokens: int | None = None
+    """Most tokens of one forward pass, or one group; None: passes are bounded by pairs."""
     threads: int = 1
     """CPU threads of a worker."""
     checkpoint_every_steps: int = 50
     device: str = "cpu"
     gradient_checkpointing: bool = False
     """Compute activations twice to save memory. Changes no weight."""
+    attention: Attention = "auto"
+    """Which kernel of attention reads packed rows."""
     offload: Literal["none", "optimizer", "weights"] = "none"
     """What stays in the machine's memory in place of the device's."""
     peak_tflops: float = 0.0

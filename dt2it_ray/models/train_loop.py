@@ -16,7 +16,7 @@ from dt2it_ray.models.flops import Meter, peak_flops, step_costs
 from dt2it_ray.models.held_out import held_out
 from dt2it_ray.models.reward_files import RewardConfig, new_reward_model, save_reward_model
 from dt2it_ray.models.reward_model import RewardModel
-from dt2it_ray.models.schedule import Schedule, share_of_peak
+from dt2it_ray.models.schedule import Schedule, new_schedule, share_of_peak
 from dt2it_ray.models.train_boards import open_boards
 from dt2it_ray.models.train_checkpoint import restore_arrays, restore_checkpoint, save_checkpoint
 from dt2it_ray.models.train_engine import start_deepspeed, whole_weights
@@ -82,10 +82,7 @@ def _prepare(job: TrainJob, session: Session) -> _Parts:
     rows = open_training_rows([*job.pairs_paths, *job.held_out_paths], job.rows_paths, settings.loss.critique.enabled)
     apart = held_out(rows, job.held_out_paths, evaluation, settings.seed)
     groups = TrainingGroups(rows if apart is None else rows.subset(~apart), settings.loss.kwise)
-    padded = not settings.model.shared_prompt
-    schedule = Schedule(
-        len(groups), settings.epochs, settings.global_batch_pairs, job.micro_batch_pairs, session.world_size, padded
-    )
+    schedule = new_schedule(job, len(groups), session.world_size, padded=not settings.model.shared_prompt)
     encoder = open_encoder(job.base, settings.collate, readout=settings.model.readout())
     model = new_reward_model(job.base, settings.precision, settings.seed, settings.model)
     model.to(job.device)

@@ -19,6 +19,7 @@ from dt2it_ray.models.prefix import row_length
 from dt2it_ray.models.protocols import Conversation
 from dt2it_ray.models.train_figures import by_group, errors, figures, from_workers
 from dt2it_ray.models.train_groups import TrainingGroups
+from dt2it_ray.models.train_micro import Micro
 from dt2it_ray.models.train_rows import TrainingPair
 from dt2it_ray.models.train_settings import TrainSettings
 
@@ -44,43 +45,51 @@ class Forward(Protocol):
 
     engine: Any
     groups: TrainingGroups
+    padded: bool
+    """Whether the rows of a pass are padded to the longest."""
 
-    def run(self, indices: np.ndarray) -> Pass:
-        """The losses of some groups."""
+    def encode(self, indices: np.ndarray) -> Micro:
+        """Some groups as tokens and pixels."""
         ...
 
-
-@dataclass
-class _Micro:
-    groups: list[list[Encoded]] = field(default_factory=list)
-    weights: list[float] = field(default_factory=list)
-    strengths: list[float] = field(default_factory=list)
-    names: list[list[str]] = field(default_factory=list)
-    indices: list[int] = field(default_factory=list)
-    others: list[list[Encoded]] = field(default_factory=list)
-    """Of each group, the chosen answer beside other images."""
-    refused: list[tuple[str, Dropped]] = field(default_factory=list)
-
-    def add(self, group: list[Encoded], weight: float, strength: float, others: list[Encoded]) -> None:
-        self.groups.append(group)
-        self.others.append(others)
-        self.weights.append(weight)
-        self.strengths.append(strength)
+    def run(self, micro: Micro) -> Pass:
+        """The losses of some groups; none are taken for padding where there are no groups."""
+        ...
 
 
 class Passes:
     """Goes forward over groups of pairs by number, on one worker."""
 
     def __init__(self, engine: Any, encoder: Encoder, groups: TrainingGroups, settings: TrainSettings) -> None:
-        self.engine, self.groups = engine, groups
+        self.engine, self.groups, self.padded = engine, groups, not encoder.readout.shared_prompt
         self._encoder, self._settings = encoder, settings
         self._focused = settings.loss.shortcut.normalise == "last_mean_1"
         contrastive, self._critique = settings.loss.contrastive, settings.loss.critique
         self._others = OtherImages(groups.rows, contrastive, settings.seed) if contrastive.weight else None
 
-    def run(self, indices: np.ndarray) -> Pass:
+    def encode(self, indices: np.ndarray) -> Micro:
+        """Some groups as tokens and pixels."""
+        micro = Micro()
+        for index in indices.tolist():
+            pairs = self.groups.pairs(index)
+            chosen, names = self._encoded(pairs[0].chosen), []
+            group: list[Encoded] = []
+            for pair in pairs:
+                rejected = self._encoded(pair.rejected)
+                if isinstance(chosen, Dropped) or isinstance(rejected, Dropped):
+                    refusal = chosen if isinstance(chosen, Dropped) else rejected
+                    micro.refused.append((pair.pair_id, refusal))  # type: ignore[arg-type]
+                    continue
+                group += [rejected] if group else [chosen, rejected]
+                names.append(pair.pair_id)
+            if group:
+                micro.add(group, float(self.groups.weights[index]), pairs[0].strength, self._beside_others(pairs[0]))
+                micro.names.append(names)
+                micro.indices.append(index)
+        return micro
+
+    def run(self, micro: Micro) -> Pass:
         """The losses of some groups; none are taken for a group of padding, whose weight is 0."""
-        micro = self._encode(indices)
         if not micro.groups:
             # DeepSpeed's collective calls must be the same on all workers, so a worker without pairs goes along.
             micro.add(_blank(self._encoder), 0.0, np.nan, [])
@@ -130,26 +139,6 @@ class Passes:
         if self._critique.enabled and not conversation.critique:
             return Dropped(DropReason.FIELD_INVALID, "an answer of the pair has no critique")
         return self._encoder.encode(conversation)
-
-    def _encode(self, indices: np.ndarray) -> _Micro:
-        micro = _Micro()
-        for index in indices.tolist():
-            pairs = self.groups.pairs(index)
-            chosen, names = self._encoded(pairs[0].chosen), []
-            group: list[Encoded] = []
-            for pair in pairs:
-                rejected = self._encoded(pair.rejected)
-                if isinstance(chosen, Dropped) or isinstance(rejected, Dropped):
-                    refusal = chosen if isinstance(chosen, Dropped) else rejected
-                    micro.refused.append((pair.pair_id, refusal))  # type: ignore[arg-type]
-                    continue
-                group += [rejected] if group else [chosen, rejected]
-                names.append(pair.pair_id)
-            if group:
-                micro.add(group, float(self.groups.weights[index]), pairs[0].strength, self._beside_others(pairs[0]))
-                micro.names.append(names)
-                micro.indices.append(index)
-        return micro
 
 
 def fail_of_pairs(what: str, suspects: Sequence[str]) -> NoReturn:

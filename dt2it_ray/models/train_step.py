@@ -13,6 +13,7 @@ from dt2it_ray.models.train_engine import PEAK
 from dt2it_ray.models.train_figures import add, from_workers, means_of, over_workers
 from dt2it_ray.models.train_pass import Forward, fail_of_pairs
 from dt2it_ray.models.train_settings import TrainSettings
+from dt2it_ray.models.train_share import in_passes
 
 
 class Trainer:
@@ -44,10 +45,7 @@ class Trainer:
         self.refused, self._errors = [], []
         sums: dict[str, float] = {}
         suspects: list[str] = []
-        for number, indices in enumerate(self._schedule.share(batch, self._lengths, self._rank), start=1):
-            add(sums, self._backward(indices, weight, suspects))
-            if number < self._schedule.micro_batches:
-                self.engine.step()
+        passes = self._backward(batch, weight, sums, suspects)
         sums = over_workers(sums)
         if self.sampler.listens:
             self.sampler.hear(from_workers(self._errors))
@@ -67,6 +65,7 @@ class Trainer:
             "learning_rate": rate,
             "grad_norm": norm,
             "workers": self._schedule.world_size,
+            **({} if self._schedule.tokens is None else {"passes": passes}),
             "pairs": int(sums["pairs"]),
             "pairs_per_s": round(sums["pairs"] / seconds, 1),
             "tokens": int(sums["tokens"]),
@@ -74,13 +73,21 @@ class Trainer:
             **(self._meter.figures(sums, seconds) if self._meter else {}),
         }
 
-    def _backward(self, indices: np.ndarray, weight: float, suspects: list[str]) -> dict[str, float]:
-        """Forward and backward of some groups. Returns sums over them, see `means_of`."""
-        taken = self._passes.run(indices)
-        # DeepSpeed divides by the micro-batches and averages over the workers; the sum over both is what we want.
+    def _backward(self, batch: np.ndarray, weight: float, sums: dict[str, float], suspects: list[str]) -> int:
+        """Forward and backward of this worker's groups of a step, in so many passes. Adds to the sums over them, see
+        `means_of`, and to the pairs without a finite reward."""
+        passes, tokens = 0, self._schedule.tokens
+        # DeepSpeed divides by the micro-batches that it was told of, whatever the passes, and averages over the
+        # workers; the sum over both is what we want.
         scale = self._schedule.micro_batches * self._schedule.world_size
-        self.engine.backward(taken.loss / max(weight, 1e-12) * scale)
-        suspects += taken.suspects
-        self.refused += taken.refused
-        self._errors += taken.errors
-        return taken.sums
+        for micro, is_last in in_passes(self._passes, self._schedule.share(batch, self._lengths, self._rank), tokens):
+            # DeepSpeed's own count is of micro-batches.
+            self.engine.set_gradient_accumulation_boundary(is_last)
+            taken = self._passes.run(micro)
+            self.engine.backward(taken.loss / max(weight, 1e-12) * scale)
+            add(sums, taken.sums)
+            suspects += taken.suspects
+            self.refused += taken.refused
+            self._errors += taken.errors
+            passes += 1
+        return passes

@@ -28,6 +28,9 @@ def train(
     image_root: ImageRoot = "",
     workers: Workers = None,
     micro_batch: Annotated[int | None, typer.Option(min=1, help="Most pairs of one forward pass.")] = None,
+    micro_batch_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Most tokens of one, in place of pairs.")
+    ] = None,
     device: Device = "",
     config: Config = "",
     overrides: Overrides = None,
@@ -37,7 +40,12 @@ def train(
     from dt2it_ray.pipeline.train_command import load_train_settings, run_train
 
     named = named_settings(input, output, format, image_root, mapping) | ({"base": base} if base else {})
-    placed = {"training.workers": workers, "training.micro_batch_pairs": micro_batch, "training.gpus": _gpus(device)}
+    placed = {
+        "training.workers": workers,
+        "training.micro_batch_pairs": micro_batch,
+        "training.micro_batch_tokens": micro_batch_tokens,
+        "training.gpus": _gpus(device),
+    }
     settings = load_train_settings(config or None, [*_typed(named), *_typed(placed), *(overrides or ())])
     for line in train_lines(run_train(settings)):
         typer.echo(line)

@@ -4,11 +4,12 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from dt2it_ray.models.reward_settings import Attention
 from dt2it_ray.settings import Settings
 
 
 class TrainPlacement(Settings):
-    """Where and how fast a training runs. Workers, threads and micro-batch size change rounding, nothing else."""
+    """Where and how fast a training runs. Workers, threads and the size of passes change rounding, nothing else."""
 
     workers: int = Field(default=1, ge=1)
     max_workers: int = Field(default=0, ge=0)
@@ -21,7 +22,11 @@ class TrainPlacement(Settings):
     gpus: float = Field(default=0, ge=0, le=1)
     """GPUs of each worker; above 0 it computes on cuda."""
     micro_batch_pairs: int = Field(default=16, ge=1)
-    """Most pairs of one forward pass of a worker."""
+    """Most pairs of one forward pass of a worker; without effect beside `micro_batch_tokens`."""
+    micro_batch_tokens: int | None = Field(default=None, ge=1)
+    """Most tokens of one forward pass of a worker, in place of a number of pairs: as many pairs as fit, so that passes
+    are about equally large where pairs are not. A prompt counts once; with `model.shared_prompt=false` padding counts.
+    A pair that has more is a pass of its own. None: passes are bounded by pairs."""
     checkpoint_every_steps: int = Field(default=50, ge=1)
     keep_checkpoints: int = Field(default=1, ge=1)
     """The newest ones that are on disk until the end. More than one for a disk that may lose the newest."""
@@ -29,6 +34,9 @@ class TrainPlacement(Settings):
     """How often a training whose worker died is started again from its last checkpoint."""
     gradient_checkpointing: bool = False
     """Compute activations twice to save memory."""
+    attention: Attention = "auto"
+    """Which kernel of attention reads packed rows. `auto`: FlexAttention on a GPU where it compiles, else `blocks`.
+    Changes rounding only."""
     peak_tflops: float = Field(default=0.0, ge=0)
     """What the device of one worker can do at best, in TFLOP/s, for the share that a training uses of it (`mfu` in the
     log). 0: as the makers say of known GPUs; of others, and of CPUs, the share is not told."""
@@ -53,6 +61,8 @@ class TrainPlacement(Settings):
             raise ValueError(
                 f"max_workers={self.max_workers} is less than workers={self.workers}, the fewest there may be"
             )
+        if self.attention == "flex" and not self.gpus:
+            raise ValueError("attention=flex cannot learn on a CPU: set gpus above 0, or attention=auto or blocks")
         return self
 
     def least(self) -> dict[str, float]:

@@ -37,9 +37,11 @@ def test_options_of_a_training_become_its_settings(
     tmp_path: Path, training: FakeTraining, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ("--format", "flat", "--workers", "2", "--micro-batch", "4", "--base", "tiny", "train.epochs=3")
+    options = (*options, "--micro-batch-tokens", "900")
     assert exit_code("train", *typed(tmp_path, ROWS, *options)) == 0
     (job,) = training.jobs
     assert (job["placement"].workers, job["placement"].micro_batch_pairs, job["placement"].gpus) == (2, 4, 0)
+    assert job["placement"].micro_batch_tokens == 900
     assert (job["settings"]["epochs"], job["settings"]["precision"], job["base"]) == (3, "float32", str(tiny_path()))
     told = capsys.readouterr().out
     assert "6 pairs, 1 steps" in told
