@@ -16,6 +16,11 @@ from dt2it_ray.stages.stage import TrainPlacement
 RUN_NAME = "training"
 BOARDS = ("tensorboard", "wandb_project", "mlflow_uri", "mlflow_experiment")
 """Fields of a placement that are those of a job."""
+MACHINES_TIMEOUT_S = 1200
+"""How long workers may wait for room. Ray's 60 s would start over for ever while a cluster brings up machines."""
+ROOM_TIMEOUT_S = 30
+"""The same in an elastic training, which begins with as many workers as there is room for. Ray looks at that room every
+20 s only: workers that it puts on a machine that has gone wait in vain, and after this long it counts anew."""
 
 
 def run_training(job: Mapping[str, Any], placement: TrainPlacement) -> str:
@@ -39,7 +44,8 @@ def run_training(job: Mapping[str, Any], placement: TrainPlacement) -> str:
     os.makedirs(output, exist_ok=True)
     while not os.path.isdir(model):
         try:
-            _trainer({**job, "output": output}, placement).fit()
+            with _told_to_ray(placement):
+                _trainer({**job, "output": output}, placement).fit()
         except (TrainingFailedError, RayError) as error:
             cause = _cause(error)
             if isinstance(cause, Preempted):
@@ -65,10 +71,6 @@ def _trainer(job: Mapping[str, Any], placement: TrainPlacement) -> Any:
 
     gpu = placement.gpus > 0
     resources = {"CPU": placement.cpus} | ({"GPU": placement.gpus} if gpu else {})
-    # The controller looks at its workers this often; the default of 2 s is a third of a small training.
-    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
-    # The default of 60 s loops for ever while a busy machine imports or a cluster brings up nodes.
-    os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "1200")
     return TorchTrainer(
         train_worker,
         train_loop_config={**job, **_worker_fields(placement)},
@@ -88,6 +90,24 @@ def _trainer(job: Mapping[str, Any], placement: TrainPlacement) -> Any:
             checkpoint_config=CheckpointConfig(num_to_keep=placement.keep_checkpoints),
         ),
     )
+
+
+@contextlib.contextmanager
+def _told_to_ray(placement: TrainPlacement) -> Iterator[None]:
+    """Variables that Ray Train reads when a training begins. What the user set stays."""
+    elastic = not isinstance(_numbers(placement), int)
+    wanted = {
+        # The controller looks at its workers this often; the default of 2 s is a third of a small training.
+        "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+        "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": str(ROOM_TIMEOUT_S if elastic else MACHINES_TIMEOUT_S),
+    }
+    added = {name: value for name, value in wanted.items() if name not in os.environ}
+    os.environ |= added
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
 
 
 def train_worker(config: dict[str, Any]) -> None:
