@@ -190,6 +190,8 @@ class DropReason(StrEnum):
     """Another row of an outside data set says the same; no fault either."""
     PAIR_CONTRADICTED = "pair_contradicted"
     """Rows of an outside data set prefer opposite answers to one prompt."""
+    HELD_OUT = "held_out"
+    """The pair is kept from a training, to measure the model on."""
     IN_BENCHMARK = "in_benchmark"
     """The row stands in a benchmark."""
     NO_PREFERENCE = "no_preference"

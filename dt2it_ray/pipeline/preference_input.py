@@ -48,8 +48,8 @@ def adopted(settings: ReadingSettings) -> Manifest | None:
     return read_manifest(Folder(settings.files.input), LAST)
 
 
-def plan_reading(add: AddStep, settings: ReadingSettings) -> Step:
-    """Add the steps from the input to INGESTED rows.
+def plan_reading(add: AddStep, settings: ReadingSettings, under: str = ROWS) -> Step:
+    """Add the steps from the input to INGESTED rows, in the folder `under`.
 
     Raises:
         ConfigError: there is no such format, or images are not to be opened. InputError: there is no such file.
@@ -57,10 +57,10 @@ def plan_reading(add: AddStep, settings: ReadingSettings) -> Step:
     made = adopted(settings)
     if made is not None:
         data = made.data(Folder(settings.files.input))
-        return add(f"{ROWS}/{LAST}", LOAD_ADOPTED, AdoptedRows(data=data.uri, fingerprint=made.fingerprint), {})
+        return add(f"{under}/{LAST}", LOAD_ADOPTED, AdoptedRows(data=data.uri, fingerprint=made.fingerprint), {})
     if settings.ingest.images != "embed":
         raise ConfigError(f"ingest.images={settings.ingest.images}: a reward model looks at images; leave it at embed")
-    return plan_ingest(add, settings.files, settings.ingest, settings.processes(), f"{ROWS}/")
+    return plan_ingest(add, settings.files, settings.ingest, settings.processes(), f"{under}/")
 
 
 def named_settings(input: str, output: str, format: str, image_root: str, mapping: str) -> dict[str, Any]:
@@ -74,11 +74,11 @@ def named_settings(input: str, output: str, format: str, image_root: str, mappin
     if mapping:
         if format:
             raise ConfigError(f"--format {format} and --mapping {mapping} both say how rows are read; give one of them")
-        named |= {"ingest.format": "mapping", "ingest.mapping": _read_mapping(mapping)}
+        named |= {"ingest.format": "mapping", "ingest.mapping": read_mapping(mapping)}
     return {key: value for key, value in named.items() if value}
 
 
-def _read_mapping(path: str) -> dict[str, Any]:
+def read_mapping(path: str) -> dict[str, Any]:
     """The columns of a YAML file, which may stand under `mapping`, as in a config, or alone."""
     try:
         tree = yaml.safe_load(Path(path).read_text(encoding="utf-8"))

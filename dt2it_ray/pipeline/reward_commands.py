@@ -32,14 +32,20 @@ def train(
         int | None, typer.Option(min=1, help="Most tokens of one, in place of pairs.")
     ] = None,
     device: Device = "",
+    held_out: Annotated[str, typer.Option(help="Pairs to evaluate on, read as --input; not learned from.")] = "",
+    held_out_format: Annotated[str, typer.Option(help="Their format; else that of --input.")] = "",
+    held_out_mapping: Annotated[str, typer.Option(help="YAML file that says which of their columns hold what.")] = "",
+    held_out_image_root: Annotated[str, typer.Option(help="Folder or archive of their images.")] = "",
     config: Config = "",
     overrides: Overrides = None,
 ) -> None:
     """Train a reward model on preferences of any known format; the same command goes on after an interruption."""
+    from dt2it_ray.pipeline.held_out_input import named_held_out
     from dt2it_ray.pipeline.preference_input import named_settings
     from dt2it_ray.pipeline.train_command import load_train_settings, run_train
 
     named = named_settings(input, output, format, image_root, mapping) | ({"base": base} if base else {})
+    named |= named_held_out(held_out, held_out_format, held_out_image_root, held_out_mapping)
     placed = {
         "training.workers": workers,
         "training.micro_batch_pairs": micro_batch,
@@ -92,6 +98,8 @@ def train_lines(summary: dict[str, Any]) -> list[str]:
     )
     last = f"loss {summary['loss']:.4f}, accuracy {summary['accuracy']:.3f}, margin {summary['margin']:.3f}"
     lines.append(f"Last tenth of the steps, on the pairs it learns from: {last}")
+    if "held_out_pairs" in summary:
+        lines.append(f"Held out: {summary['held_out_pairs']:,} pairs")
     lines += [f"Held out: {name} {value:.4f}" for name, value in summary.items() if name.startswith("eval_")]
     return [*lines, f"Model: {summary['model']}"]
 

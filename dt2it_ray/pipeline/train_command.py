@@ -13,6 +13,7 @@ from dt2it_ray.models.backbones import find_backbone
 from dt2it_ray.models.train_log import TRAINING_LOG, read_training_log
 from dt2it_ray.models.train_settings import TrainSettings
 from dt2it_ray.pipeline.drive import LOCK_FILE, Made, as_json, drive, plan_id_of, read_json
+from dt2it_ray.pipeline.held_out_input import HELD_OUT, HELD_OUT_PAIRS, HeldOutSettings, plan_held_out
 from dt2it_ray.pipeline.ingest_plan import LAST
 from dt2it_ray.pipeline.own_folder import (
     DROPPED_FILE,
@@ -52,12 +53,23 @@ class TrainRunSettings(ReadingSettings):
     """The checkpoint to start from: `tiny` (shipped), a folder of a backbone, or of a reward model."""
     train: TrainSettings = TrainSettings()
     """How it is trained."""
+    held_out: HeldOutSettings | None = None
+    """Pairs of one's own to evaluate on. None: `train.evaluation.held_out` may keep a share of the input's."""
 
     @model_validator(mode="after")
     def _writes_to_a_disk(self) -> "TrainRunSettings":
         if "://" in self.output:
             raise ValueError(
                 f"output={self.output}: a training writes to a folder that all workers mount, not to a URI"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _holds_out_once(self) -> "TrainRunSettings":
+        if self.held_out is not None and self.train.evaluation.held_out:
+            raise ValueError(
+                f"held_out names pairs to evaluate on, and train.evaluation.held_out={self.train.evaluation.held_out} "
+                "keeps a share of the input for the same; leave one of them out"
             )
         return self
 
@@ -95,10 +107,20 @@ def plan_train(settings: TrainRunSettings) -> tuple[Step, ...]:
     settings = settings.model_copy(update={"training": settings.placed_training()})
     planner = Planner(settings, find_backbone(settings.base))
     rows = {f"rows/{ROWS}": plan_reading(planner.add, settings)}
-    pairs = planner.add(PAIRS_STEP, LOAD_TRAINING_PAIRS, NoSettings(), rows)
-    prompts = planner.add(f"{ROWS}/prompts", LOAD_INGESTED_PROMPTS, JoinSettings(), rows)
+    inputs, apart = {}, {}
+    if settings.held_out is not None:
+        refuse_output_in_input(settings.held_out.files.input, settings.output)
+        apart = {HELD_OUT: plan_held_out(planner.add, settings, settings.held_out)}
+        held = {f"rows/{HELD_OUT}": apart[HELD_OUT]}
+        inputs = {HELD_OUT: planner.add(HELD_OUT_PAIRS, LOAD_TRAINING_PAIRS, NoSettings(), held)}
+        # Both name prompts alike: by the order of these inputs, held-out rows first.
+        rows = {**held, **rows}
+    inputs["pairs"] = planner.add(
+        PAIRS_STEP, LOAD_TRAINING_PAIRS, NoSettings(), {**apart, f"rows/{ROWS}": rows[f"rows/{ROWS}"]}
+    )
+    inputs["rows/outside"] = planner.add(f"{ROWS}/prompts", LOAD_INGESTED_PROMPTS, JoinSettings(), rows)
     fit = FitSettings(backbone=planner.backbone, train=settings.train)
-    planner.add(_train_step(settings), TRAIN, fit, {"pairs": pairs, "rows/outside": prompts})
+    planner.add(_train_step(settings), TRAIN, fit, inputs)
     refuse_misplaced(settings, planner.steps)
     return tuple(planner.steps)
 
@@ -124,7 +146,7 @@ def run_train(settings: TrainRunSettings) -> dict[str, Any]:
         try:
             summary = _do(steps, run, settings)
         except StepChanged:
-            groups, kept = ("files", "ingest", "base", "train"), _train_step(settings)
+            groups, kept = ("files", "ingest", "base", "train", "held_out"), _train_step(settings)
             raise explain_other_settings(run, settings, groups, "a reward model", kept) from None
         # What was read can be read again; what it came to is the model.
         forget_steps(steps[:-1], run)
@@ -140,6 +162,12 @@ def _do(steps: Sequence[Step], run: Folder, settings: TrainRunSettings) -> dict[
     pairs = read[PAIRS_STEP].counts.rows_out
     if pairs < FEWEST_PAIRS:
         raise _too_few(run, settings, write_refused(run, DROPPED_FILE, _refused(run, read)), pairs)
+    if settings.held_out is not None and not read[HELD_OUT_PAIRS].counts.rows_out:
+        write_refused(run, DROPPED_FILE, _refused(run, read))
+        raise InputError(
+            f"{settings.held_out.files.input}: no pair can be used to evaluate on. {run.path(DROPPED_FILE)} tells why, "
+            "row by row."
+        )
     driven = drive(steps, run, settings, settings.max_concurrent_steps)
     made = driven.manifests
     trained = made[_train_step(settings)]
@@ -155,6 +183,7 @@ def _do(steps: Sequence[Step], run: Folder, settings: TrainRunSettings) -> dict[
         "model": run.path(MODEL_FOLDER),
         "pairs": trained.counts.rows_out,
         "dropped": dropped,
+        **({"held_out_pairs": made[HELD_OUT_PAIRS].counts.rows_out} if HELD_OUT_PAIRS in made else {}),
         **trained.metrics,
         **_tokens(read_training_log(str(output))),
         "wall_s": round(driven.wall_s, 1),
@@ -180,9 +209,12 @@ def _too_few(run: Folder, settings: TrainRunSettings, dropped: Mapping[str, int]
 
 
 def _refused(run: Folder, made: Made, trained: Manifest | None = None) -> Iterator[dict[str, Any]]:
-    """Every refused row with its place in the input; of a pair that only the training refused, by its row's place."""
+    """Every refused row with its place in the input; of a pair that only the training refused, by its row's place. Rows
+    of the held-out pairs say so."""
     read = [manifest for name, manifest in made.items() if name.startswith(f"{ROWS}/")]
     yield from map(placed, refused_rows(run, read))
+    apart = [manifest for name, manifest in made.items() if name.startswith(f"{HELD_OUT}/")]
+    yield from ({**placed(row), "held_out": True} for row in refused_rows(run, apart))
     if trained is None or not trained.dropped:
         return
     rows = read_rows(run, made[f"{ROWS}/{LAST}"], ["pair_id", "row_id"])

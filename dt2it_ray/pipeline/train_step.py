@@ -50,6 +50,8 @@ def do_train(step: Step, run: Folder, inputs: Mapping[str, Manifest], reporter: 
         "rows_paths": _rows_paths(step, run, inputs),
         "output": output.uri,
     }
+    if "held_out" in step.inputs:
+        job["held_out_paths"] = _paths(step.inputs["held_out"], run, inputs["held_out"])
     with _told_to(reporter, step.name, output.uri, told=_pairs(before)):
         run_training(job, placement)
     # The log counts a pair in every epoch, the manifest counts it once.

@@ -7,7 +7,8 @@ from dt2it_ray.stages.stage import TrainStage
 
 
 class FitSettings(Settings):
-    """One training. Its inputs: `pairs`, and for each source S of pairs `rows/S`, with `answers/S` if apart."""
+    """One training. Its inputs: `pairs`, for each source S of pairs `rows/S`, with `answers/S` if apart, and perhaps
+    `held_out`: pairs to evaluate on, of the same sources."""
 
     backbone: Backbone
     """The checkpoint to start from."""

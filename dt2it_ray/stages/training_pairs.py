@@ -6,33 +6,57 @@ from typing import Any
 import pyarrow as pa
 
 from dt2it_ray.data.dropped import Dropped, dropped_table
-from dt2it_ray.data.ids import answer_id, pair_id
+from dt2it_ray.data.ids import answer_id, content_id, pair_id
 from dt2it_ray.data.schema import PAIRS, DropReason
 from dt2it_ray.stages.ingested import parts_of
 from dt2it_ray.stages.ingested_prompts import own_prompt
 from dt2it_ray.stages.stage import LoadStage, NoSettings, Outcome
 from dt2it_ray.store.files import Folder
 
+HELD_OUT = "held_out"
+"""The input whose pairs are kept from the others. Of prompts that both have, its rows are the first."""
 COLUMNS = ["row_id", "prompt_id", "source", "chosen", "rejected", "strength"]
+
+
+KEPT_APART = Dropped(DropReason.HELD_OUT, "whole row: the pair is among those to evaluate on")
 
 
 def load_training_pairs(folders: Mapping[str, Folder], settings: NoSettings) -> Iterator[Outcome]:
     """Rows of PAIRS of the inputs `rows/NAME`, named as `load_ingested_prompts` names prompts and answers. Of a pair
-    that comes again, in either direction, the first row counts, and the others are refused."""
+    that comes again, in either direction, the first row counts, and the others are refused, as are pairs of whatever
+    source that the input `held_out` has in either direction."""
     owners: dict[str, str] = {}
+    apart = _held_out(folders[HELD_OUT], owners) if HELD_OUT in folders else set()
     known: set[str] = set()
-    for data_set in sorted(folders):
+    for data_set in sorted(set(folders) - {HELD_OUT}):
         for name in parts_of(folders[data_set]):
             pairs, refused = [], []
             for row in folders[data_set].read_table(name, COLUMNS).to_pylist():
                 pair = _pair(row, owners)
-                if pair["pair_id"] in known:
+                if apart and _content(row) in apart:
+                    refused.append(KEPT_APART.row(row["row_id"]))
+                elif pair["pair_id"] in known:
                     repeats = Dropped(DropReason.ROW_REPEATED, "whole row: an earlier row has this pair", row["chosen"])
                     refused.append(repeats.row(row["row_id"]))
                 else:
                     known.add(pair["pair_id"])
                     pairs.append(pair)
             yield Outcome(pa.Table.from_pylist(pairs, schema=PAIRS), dropped_table(refused))
+
+
+def _held_out(folder: Folder, owners: dict[str, str]) -> set[str]:
+    """The content of the pairs in a folder. `owners` is as in `own_prompt`."""
+    found: set[str] = set()
+    for name in parts_of(folder):
+        for row in folder.read_table(name, COLUMNS).to_pylist():
+            own_prompt(row["prompt_id"], row["source"], owners)
+            found.add(_content(row))
+    return found
+
+
+def _content(row: Mapping[str, Any]) -> str:
+    """A name of a pair by what it says, whatever its source and direction."""
+    return content_id(row["prompt_id"], *sorted((row["chosen"], row["rejected"])))
 
 
 def _pair(row: Mapping[str, Any], owners: dict[str, str]) -> dict[str, Any]:

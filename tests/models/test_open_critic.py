@@ -1,5 +1,6 @@
 """Models that read critiques score alone, behind their own ones, or behind those of an engine that all share."""
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -75,11 +76,12 @@ def test_an_engine_is_asked_once_for_all_members_of_an_ensemble(folders: dict[st
     made = told(open_scorer(str(tmp_path / "all"), RAW, threads=1, critics=critics))
     assert [each.critiques for each in made] == [("Of three",), ("Of two red circles",)]
     assert len(writer.asked) == 2
-    alone = open_scorer(folders["plain"], RAW, threads=1).score(CHATS)
+    alone = [each.reward for each in told(open_scorer(folders["plain"], RAW, threads=1))]
     behind = [replace(chat, critique=each.critiques[0]) for chat, each in zip(CHATS, made, strict=True)]
-    others = [TorchScorer(folders[name], RAW, threads=1).score(behind) for name in names if name != "plain"]
-    for place, each in enumerate(made):
-        assert each.reward == pytest.approx(sum([alone[place], *(other[place] for other in others)]) / 4, abs=1e-6)
+    readers = [TorchScorer(folders[name], RAW, threads=1) for name in names if name != "plain"]
+    others = [[each.reward for each in told(reader, behind)] for reader in readers]
+    means = [statistics.fmean(rewards) for rewards in zip(alone, *others, strict=True)]
+    assert [each.reward for each in made] == pytest.approx(means, abs=1e-6)
     critics.close()
     assert writer.closed == 1
 

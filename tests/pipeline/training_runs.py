@@ -24,6 +24,7 @@ class FakeTraining:
     def __init__(self, refuse: Callable[[str], bool] = lambda question: False) -> None:
         self.jobs: list[dict[str, Any]] = []
         self.rows: Any = None
+        self.held_out: Any = None
         self._refuse = refuse
         self.fails: Exception | None = None
 
@@ -32,6 +33,8 @@ class FakeTraining:
         if self.fails:
             raise self.fails
         self.rows = open_training_rows(job["pairs_paths"], job["rows_paths"])
+        if "held_out_paths" in job:
+            self.held_out = open_training_rows(job["held_out_paths"], job["rows_paths"])
         output = Path(job["output"])
         (output / "model").mkdir(parents=True, exist_ok=True)
         pairs = [self.rows.pair(place) for place in range(len(self.rows))]
