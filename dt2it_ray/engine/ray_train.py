@@ -180,6 +180,7 @@ def _worker_fields(placement: TrainPlacement) -> dict[str, Any]:
         "checkpoint_every_steps": placement.checkpoint_every_steps,
         "device": "cuda" if placement.gpus else "cpu",
         "gradient_checkpointing": placement.gradient_checkpointing,
+        "attention": placement.attention,
         "peak_tflops": placement.peak_tflops,
         "offload": placement.offload,
         **{name: getattr(placement, name) for name in BOARDS},

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
+from torch.nn.attention.flex_attention import BlockMask
 from torch.nn.functional import scaled_dot_product_attention
 
+from dt2it_ray.models.flex_kernel import attend
 from dt2it_ray.models.prefix import PADDING, PrefixBatch
 
 NAME = "dt2it_blocks"
@@ -60,14 +62,17 @@ def attention(
     value: torch.Tensor,
     attention_mask: torch.Tensor | None,
     scaling: float | None = None,
-    parts: Sequence[Part] | None = None,
+    parts: Sequence[Part] | BlockMask | None = None,
     **others: Any,
 ) -> tuple[torch.Tensor, None]:
-    """[1, L, heads, width] from [1, heads, L, width], part by part; without parts as transformers' `sdpa`."""
+    """[1, L, heads, width] from [1, heads, L, width], part by part or by one mask of the whole row; without either as
+    transformers' `sdpa`."""
     from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
 
     if parts is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **others)
+    if isinstance(parts, BlockMask):
+        return attend(query, key, value, parts, scaling), None
     groups = getattr(module, "num_key_value_groups", 1)
     key, value = repeat_kv(key, groups), repeat_kv(value, groups)
     sizes = [part.size for part in parts]

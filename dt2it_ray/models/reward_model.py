@@ -6,12 +6,13 @@ import torch
 from torch import nn
 
 from dt2it_ray.errors import ConfigError
+from dt2it_ray.models.flex_kernel import flex_mask, takes_flex
 from dt2it_ray.models.fusion import build_fusion, image_tokens
 from dt2it_ray.models.heads import build_head
 from dt2it_ray.models.packed_attention import attend_by_blocks, parts_of
 from dt2it_ray.models.pooling import pool
 from dt2it_ray.models.prefix import PrefixBatch
-from dt2it_ray.models.reward_settings import ModelSettings
+from dt2it_ray.models.reward_settings import Attention, ModelSettings
 from dt2it_ray.models.weights import check_sharing
 
 Look = tuple[torch.Tensor, ...]
@@ -40,6 +41,8 @@ class RewardModel(nn.Module):
         self.score = build_head(self.settings, self.width, backbone.dtype)
         self.language_head: torch.Tensor | None = None
         """[vocabulary, H] of a model that writes critiques too and has a head of its own for that."""
+        self.attention: Attention = "auto"
+        """Which kernel reads packed rows."""
         self.looks: dict[str, Look] = {}
         """What the vision tower makes of images, by key, see `look_once`."""
         freeze(backbone, self.settings)
@@ -100,7 +103,8 @@ class RewardModel(nn.Module):
         if batch.blocks:
             # A mask of four dimensions goes through transformers' models as it is; nobody looks at this one.
             unused = torch.zeros(1, 1, 1, 1, dtype=dtype, device=batch.ids.device)
-            return {"attention_mask": unused, "parts": parts_of(batch, dtype)}
+            flex = takes_flex(self.attention, self.backbone, batch.ids.device, dtype)
+            return {"attention_mask": unused, "parts": flex_mask(batch) if flex else parts_of(batch, dtype)}
         return {"attention_mask": batch.mask(dtype) if self.settings.shared_prompt else batch.tokens()}
 
     def _look(self, batch: PrefixBatch) -> Look:

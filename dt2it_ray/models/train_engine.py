@@ -64,6 +64,8 @@ def start_deepspeed(model: RewardModel | LanguageModel, job: TrainJob, schedule:
         deepspeed.ops.__compatible_ops__ = {}
     settings = job.settings
     model.train()
+    if isinstance(model, RewardModel):
+        model.attention = job.attention
     if job.gradient_checkpointing:
         model.backbone.gradient_checkpointing_enable()
     learner: Any = model

@@ -17,7 +17,7 @@ from dt2it_ray.models.collate import Encoded, Picture
 from dt2it_ray.models.packing import packed_batch
 from dt2it_ray.models.prefix import PrefixBatch, row_length
 from dt2it_ray.models.reward_model import RewardModel
-from dt2it_ray.models.reward_settings import ReadoutSettings
+from dt2it_ray.models.reward_settings import Attention, ReadoutSettings
 
 SIZES: dict[str, dict[str, Any]] = {
     # Qwen3-VL-8B: numbers of its config.json.
@@ -30,14 +30,17 @@ TOKENS_PER_PASS = {"8b": 8192, "tiny": 512}
 SIDE = {"8b": 32, "tiny": 4}
 """Patches along the side of an image: 512 by 512 pixels at 8b, as images of 268,324 pixels in training."""
 ROUNDS = 3
+KERNELS: dict[bool, tuple[Attention, ...]] = {True: ("blocks", "flex"), False: ("blocks",)}
+"""Those to compare on a GPU, and elsewhere, where `flex` is not compiled."""
 MERGE, IMAGE, PATCH_VALUES = 2, 1, 3 * 2 * 16 * 16
 
 
 def run_true_size(
     size: str, device: str, answers: int, trains: bool, peak_tflops: float | None = None, prompts: int = 16
 ) -> dict[str, Any]:
-    """Groups of one image, a prompt and answers: groups and tokens a second, and model FLOPs utilisation if the
-    device's peak is given (6 FLOPs a weight and token in training, 2 in scoring, those of attention not counted).
+    """Groups of one image, a prompt and answers: by kernel of attention (on a GPU both, see `Attention`) groups and
+    tokens a second, and model FLOPs utilisation if the device's peak is given (6 FLOPs a weight and token in training,
+    2 in scoring, those of attention not counted); how many times faster `flex` is, and how far apart rewards are.
 
     Raises:
         ConfigError: there is no such device.
@@ -49,17 +52,40 @@ def run_true_size(
         model.backbone.gradient_checkpointing_enable()
     groups = _groups(size, answers, prompts)
     batches = [packed_batch(part, _encoder()) for part in _passes(groups, TOKENS_PER_PASS[size])]
-    work = _train_on if trains else _score
-    seconds = min(_timed(lambda: [work(model, batch.to(device)) for batch in batches], device) for _ in range(ROUNDS))
     tokens = sum(row_length(group) for group in groups)
-    figures: dict[str, Any] = {"size": size, "weights": _weights(model), "device": _name(device), "answers": answers}
-    figures |= {"prompts_per_s": round(prompts / seconds, 2), "tokens_per_s": round(tokens / seconds, 1)}
+    flops = (6 if trains else 2) * _weights(model) * tokens
+    told: dict[str, Any] = {"size": size, "weights": _weights(model), "device": _name(device), "answers": answers}
+    for kernel in KERNELS[device == "cuda"]:
+        model.attention = kernel
+        try:
+            seconds, memory = _measured(model, batches, device, trains)
+        except ConfigError as error:
+            return told | {kernel: f"not measured: {error}"}
+        told[kernel] = {"prompts_per_s": round(prompts / seconds, 2), "tokens_per_s": round(tokens / seconds, 1)}
+        told[kernel] |= {"gpu_gib": memory} if device == "cuda" else {}
+        told[kernel] |= {"mfu": round(flops / seconds / (peak_tflops * 1e12), 4)} if peak_tflops else {}
+    return told | (_compared(model, batches[0].to(device), told) if "flex" in told else {})
+
+
+def _measured(model: RewardModel, batches: list[PrefixBatch], device: str, trains: bool) -> tuple[float, float]:
+    """Seconds of the fastest round, so that compiling counts nothing, and the most GiB on a GPU."""
+    work = _train_on if trains else _score
     if device == "cuda":
-        figures["gpu_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 1)
-    if peak_tflops:
-        flops = (6 if trains else 2) * _weights(model) * tokens
-        figures["mfu"] = round(flops / seconds / (peak_tflops * 1e12), 4)
-    return figures
+        torch.cuda.reset_peak_memory_stats()
+    seconds = min(_timed(lambda: [work(model, batch.to(device)) for batch in batches], device) for _ in range(ROUNDS))
+    return seconds, round(torch.cuda.max_memory_allocated() / 2**30, 1) if device == "cuda" else 0.0
+
+
+def _compared(model: RewardModel, batch: PrefixBatch, told: dict[str, Any]) -> dict[str, float]:
+    """How `flex` does beside `blocks`; rewards of one pass, which in bfloat16 differ by rounding."""
+    rewards = []
+    for kernel in KERNELS[True]:
+        model.attention = kernel
+        with torch.inference_mode():
+            rewards.append(model(batch).float())
+    times = told["flex"]["tokens_per_s"] / told["blocks"]["tokens_per_s"]
+    apart = float((rewards[0] - rewards[1]).abs().max())
+    return {"times_faster_with_flex": round(times, 2), "largest_difference_with_flex": apart}
 
 
 def dummy_model(size: str, device: str) -> RewardModel:

@@ -68,9 +68,31 @@ def test_every_way_of_scoring_gives_the_same_rewards(base: str, tmp_path: Path) 
 @pytest.mark.parametrize(("answers", "trains", "flops"), [(2, True, 6), (4, False, 2)])
 def test_dummy_weights_are_timed_and_their_share_of_the_peak_told(answers: int, trains: bool, flops: int) -> None:
     figures = run_true_size("tiny", "cpu", answers, trains, peak_tflops=1e-3, prompts=3)
-    assert figures["prompts_per_s"] > 0
-    used = flops * figures["weights"] * figures["tokens_per_s"] / 1e9
-    assert figures["mfu"] == pytest.approx(used, rel=0.02, abs=1e-4)
+    told = figures["blocks"]
+    assert told["prompts_per_s"] > 0
+    used = flops * figures["weights"] * told["tokens_per_s"] / 1e9
+    assert told["mfu"] == pytest.approx(used, rel=0.02, abs=1e-4)
+    assert "flex" not in figures
+
+
+def test_kernels_are_compared_where_there_are_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(true_size.KERNELS, False, true_size.KERNELS[True])
+    figures = run_true_size("tiny", "cpu", 4, trains=False, prompts=2)
+    assert figures["times_faster_with_flex"] > 0
+    assert 0 < figures["largest_difference_with_flex"] < 1e-4
+
+
+def test_a_kernel_that_does_not_compile_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(wanted: str, *_: object) -> bool:
+        if wanted == "flex":
+            raise ConfigError("attention=flex does not work here")
+        return False
+
+    monkeypatch.setitem(true_size.KERNELS, False, true_size.KERNELS[True])
+    monkeypatch.setattr("dt2it_ray.models.reward_model.takes_flex", refuses)
+    figures = run_true_size("tiny", "cpu", 4, trains=False, prompts=2)
+    assert figures["flex"] == "not measured: attention=flex does not work here"
+    assert figures["blocks"]["tokens_per_s"] > 0
 
 
 def test_the_largest_size_is_qwen3_vl_8b() -> None:
