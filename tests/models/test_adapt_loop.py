@@ -98,6 +98,14 @@ def test_smaller_micro_batches_take_the_same_steps(job: TrainJob, adapted: Path,
     assert [step["loss"] for step in read_training_log(str(tmp_path))] == pytest.approx(wanted, rel=1e-3)
 
 
+def test_passes_within_a_budget_of_tokens_take_the_same_steps(job: TrainJob, adapted: Path, tmp_path: Path) -> None:
+    adapt(dataclasses.replace(job, output=str(tmp_path), micro_batch_tokens=1), LocalSession(tmp_path / "state"))
+    steps = read_training_log(str(tmp_path))
+    assert {step["passes"] for step in steps} == {2}
+    wanted = [step["loss"] for step in read_training_log(str(adapted))]
+    assert [step["loss"] for step in steps] == pytest.approx(wanted, rel=1e-3)
+
+
 @pytest.mark.parametrize("freeze_vision", [True, False])
 def test_the_vision_tower_learns_only_if_it_shall(job: TrainJob, tmp_path: Path, freeze_vision: bool) -> None:
     settings = HOW.model_copy(update={"freeze_vision": freeze_vision, "epochs": 1}).as_training()
