@@ -10,6 +10,7 @@ from typing import Any
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.calibration import CALIBRATION, read_calibration
 from dt2it_ray.models.collate import Encoder
+from dt2it_ray.models.ensemble import read_ensemble
 from dt2it_ray.models.export_template import with_system_prompts
 from dt2it_ray.models.outside_scorer import imported_config
 from dt2it_ray.models.reward_files import (
@@ -49,6 +50,12 @@ def export_weights(source: str, output: str, to: str, card: Callable[[RewardConf
         raise ConfigError(f"to={to}: weights are written as {', '.join(TARGETS)}")
     if Path(output).exists():
         raise ConfigError(f"output={output}: it exists already; name a new folder")
+    together = read_ensemble(source)
+    if together is not None:
+        raise ConfigError(
+            f"{source} is an ensemble, which no other tool computes: export its members one by one: "
+            f"{', '.join(together[0])}"
+        )
     known = config_of(source)
     if known.critiques:
         raise ConfigError(

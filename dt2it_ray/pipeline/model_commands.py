@@ -16,10 +16,14 @@ def ensemble(
     raw: Annotated[bool, typer.Option("--raw", help="Average raw rewards, not calibrated ones.")] = False,
 ) -> None:
     """Make one scorer of several reward models: the mean of their rewards, with how far they disagree."""
+    from dt2it_ray.models.calibration import read_calibration
     from dt2it_ray.models.ensemble import write_ensemble
 
     write_ensemble(output, members, calibrated=not raw)
     typer.echo(f"{len(members)} models in {output}")
+    for member in members:
+        if not raw and read_calibration(member) is None:
+            typer.echo(f"Before it can score: dt2it calibrate --model {member} --pairs FOLDER (or make it with --raw)")
 
 
 def calibrate(

@@ -14,6 +14,7 @@ from dt2it_ray.data.chat import REWARD_SYSTEM, with_system
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.calibration import CALIBRATION
 from dt2it_ray.models.collate import open_encoder
+from dt2it_ray.models.ensemble import write_ensemble
 from dt2it_ray.models.export_template import with_system_prompts
 from dt2it_ray.models.export_weights import TARGETS, export_weights
 from dt2it_ray.models.model_settings import CollateSettings, ScoreSettings
@@ -170,3 +171,12 @@ def test_the_template_puts_the_system_prompt_of_the_questions_language_in_front(
         own = [{"role": "system", "content": "Be strict."}, *turns]
         assert render(messages=own) == plain(messages=own)
     assert with_system_prompts(template, {}) == template
+
+
+def test_an_ensemble_is_refused_with_what_can_leave_in_its_place(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    members = [str(tmp_path / name) for name in ("first", "second")]
+    write_ensemble(str(tmp_path / "all"), members)
+    with pytest.raises(ConfigError, match=f"all is an ensemble.*one by one: {members[0]}, {members[1]}"):
+        export(str(tmp_path / "all"), tmp_path / "out", "vllm")

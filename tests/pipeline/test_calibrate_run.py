@@ -9,7 +9,7 @@ import pytest
 from dt2it_ray.cli import main
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.errors import ConfigError, InputError
-from dt2it_ray.models.calibration import CALIBRATION
+from dt2it_ray.models.calibration import CALIBRATION, Calibration
 from dt2it_ray.models.model_settings import ScoreSettings
 from dt2it_ray.pipeline.calibrate_run import CalibrateSettings, calibrate_model, calibration_lines
 from tests.stages.ingest_files import flat, ingest, picture
@@ -110,3 +110,20 @@ def test_an_ensemble_is_made_by_name(tmp_path: Path, model: str, capsys: pytest.
     assert "2 models in" in capsys.readouterr().out
     mean = open_scorer(str(tmp_path / "all"), RAW).score(CHATS)
     assert mean == pytest.approx([float(r) for r in open_scorer(model, RAW).score(CHATS) if isinstance(r, float)])
+
+
+def test_members_that_are_not_calibrated_yet_are_named_when_the_ensemble_asks_for_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures = dict.fromkeys(("std", "accuracy", "ece_before", "ece_after", "log_loss_before", "log_loss_after"), 0.5)
+    found = Calibration(temperature=1, mean=0, pairs=1, reference="pairs", fingerprint="weights", **figures)
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "second" / CALIBRATION).write_text(found.model_dump_json())
+    members = [str(tmp_path / name) for name in ("first", "second")]
+    main_without_exit("ensemble", *members, "--output", str(tmp_path / "all"))
+    told = capsys.readouterr().out
+    assert f"dt2it calibrate --model {members[0]} --pairs FOLDER" in told
+    assert members[1] not in told
+    main_without_exit("ensemble", *members, "--output", str(tmp_path / "raw"), "--raw")
+    assert "calibrate" not in capsys.readouterr().out
