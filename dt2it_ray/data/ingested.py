@@ -19,11 +19,14 @@ INGESTED = pa.schema(
         ("reference", pa.string()),
         ("chosen_origin", pa.string()),
         ("rejected_origin", pa.string()),
+        ("chosen_critique", pa.string()),
+        ("rejected_critique", pa.string()),
     ]
 )
 """A preference of an outside data set, the better answer first. `row_id` says where it stood (`file` and `row`, and its
 place if the row holds several), so that it is unique and sorts in the order of the source; `item` is the row's own id.
-`strength` is in the source's unit. An image that was not embedded has null bytes."""
+`strength` is in the source's unit; `*_critique` is what somebody wrote of the answer, if the row has it. An image that
+was not embedded has null bytes."""
 
 QUESTION_KEYS = pa.schema(
     [

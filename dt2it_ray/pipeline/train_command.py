@@ -33,7 +33,7 @@ from dt2it_ray.settings import load_settings
 from dt2it_ray.stages.ingested_prompts import LOAD_INGESTED_PROMPTS, JoinSettings
 from dt2it_ray.stages.stage import NoSettings, Step, TrainPlacement
 from dt2it_ray.stages.train import TRAIN, FitSettings
-from dt2it_ray.stages.training_pairs import LOAD_TRAINING_PAIRS
+from dt2it_ray.stages.training_pairs import LOAD_CRITIQUED_PAIRS, LOAD_TRAINING_PAIRS
 from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Manifest
 
@@ -106,18 +106,18 @@ def plan_train(settings: TrainRunSettings) -> tuple[Step, ...]:
     refuse_output_in_input(settings.files.input, settings.output)
     settings = settings.model_copy(update={"training": settings.placed_training()})
     planner = Planner(settings, find_backbone(settings.base))
+    load = LOAD_CRITIQUED_PAIRS if settings.train.loss.critique.enabled else LOAD_TRAINING_PAIRS
     rows = {f"rows/{ROWS}": plan_reading(planner.add, settings)}
     inputs, apart = {}, {}
     if settings.held_out is not None:
         refuse_output_in_input(settings.held_out.files.input, settings.output)
         apart = {HELD_OUT: plan_held_out(planner.add, settings, settings.held_out)}
         held = {f"rows/{HELD_OUT}": apart[HELD_OUT]}
-        inputs = {HELD_OUT: planner.add(HELD_OUT_PAIRS, LOAD_TRAINING_PAIRS, NoSettings(), held)}
+        inputs = {HELD_OUT: planner.add(HELD_OUT_PAIRS, load, NoSettings(), held)}
         # Both name prompts alike: by the order of these inputs, held-out rows first.
         rows = {**held, **rows}
-    inputs["pairs"] = planner.add(
-        PAIRS_STEP, LOAD_TRAINING_PAIRS, NoSettings(), {**apart, f"rows/{ROWS}": rows[f"rows/{ROWS}"]}
-    )
+    learned = {**apart, f"rows/{ROWS}": rows[f"rows/{ROWS}"]}
+    inputs["pairs"] = planner.add(PAIRS_STEP, load, NoSettings(), learned)
     inputs["rows/outside"] = planner.add(f"{ROWS}/prompts", LOAD_INGESTED_PROMPTS, JoinSettings(), rows)
     fit = FitSettings(backbone=planner.backbone, train=settings.train)
     planner.add(_train_step(settings), TRAIN, fit, inputs)

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from dt2it_ray.data.critiques import CRITIQUE_COLUMNS
 from dt2it_ray.data.dropped import Dropped, dropped_table
 from dt2it_ray.data.ingested import INGESTED
 from dt2it_ray.data.schema import DropReason
@@ -34,11 +35,19 @@ def load_adopted(folders: Mapping[str, Folder], settings: AdoptedRows) -> Iterat
     """
     data = Folder(settings.data)
     for name in parts_of(data):
-        rows = data.read_table(name, INGESTED.names).select(INGESTED.names).cast(INGESTED)
+        rows = _with_critiques(data.read_table(name)).select(INGESTED.names).cast(INGESTED)
         lacking = _lacking(rows)
         refused = rows.filter(lacking).select(["row_id", "question"]).to_pylist()
         told = (Dropped(DropReason.IMAGE_MISSING, NOT_EMBEDDED, row["question"]).row(row["row_id"]) for row in refused)
         yield Outcome(rows.filter(pc.invert(lacking)), dropped_table(told))
+
+
+def _with_critiques(rows: pa.Table) -> pa.Table:
+    """Rows of an ingestion that was made before they had these columns have none."""
+    for name in CRITIQUE_COLUMNS:
+        if name not in rows.column_names:
+            rows = rows.append_column(name, pa.nulls(rows.num_rows, pa.string()))
+    return rows
 
 
 def _lacking(rows: pa.Table) -> pa.Array:
@@ -49,4 +58,4 @@ def _lacking(rows: pa.Table) -> pa.Array:
     return pc.is_in(pa.array(range(rows.num_rows), missing.type), value_set=missing)
 
 
-LOAD_ADOPTED = LoadStage(name="adopted", version=1, writes=INGESTED, load=load_adopted)
+LOAD_ADOPTED = LoadStage(name="adopted", version=2, writes=INGESTED, load=load_adopted)

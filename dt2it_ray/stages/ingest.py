@@ -135,4 +135,4 @@ def _refused(record: Record, place: int, refusal: RowRefused) -> dict[str, str]:
     return refused_row(record, refusal) | told
 
 
-LOAD_OUTSIDE = LoadStage(name="load_outside", version=1, writes=KEYED, load=load_outside)
+LOAD_OUTSIDE = LoadStage(name="load_outside", version=2, writes=KEYED, load=load_outside)

@@ -109,4 +109,4 @@ def _evidence(row: Mapping[str, Any]) -> str:
     return json.dumps(told | {"images": [image["path"] for image in row["images"]]}, ensure_ascii=False)
 
 
-OPEN_INGESTED = MapStage(name="open_ingested", version=1, reads=KEYED, writes=KEYED, build=build_opening)
+OPEN_INGESTED = MapStage(name="open_ingested", version=2, reads=KEYED, writes=KEYED, build=build_opening)

@@ -76,6 +76,8 @@ def keyed_row(preferred: Preference, record: Record, place: int, how: Keying) ->
         preferred.reference,
         preferred.chosen_origin,
         preferred.rejected_origin,
+        preferred.chosen_critique,
+        preferred.rejected_critique,
         asked["question_key"],
         asked["signature"],
         [image_key(image) for image in images],

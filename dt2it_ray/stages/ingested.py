@@ -56,4 +56,4 @@ def _dropped(rows: pa.Table, refused: pa.Table) -> pa.Table:
     )
 
 
-KEEP_ROWS = LoadStage(name="ingested", version=1, writes=INGESTED, load=keep_rows)
+KEEP_ROWS = LoadStage(name="ingested", version=2, writes=INGESTED, load=keep_rows)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from dt2it_ray.data.critiques import CRITIQUE_COLUMNS, CRITIQUED_PAIRS
 from dt2it_ray.data.dropped import Dropped, dropped_table
 from dt2it_ray.data.ids import answer_id, content_id, pair_id
 from dt2it_ray.data.schema import PAIRS, DropReason
@@ -25,14 +26,19 @@ def load_training_pairs(folders: Mapping[str, Folder], settings: NoSettings) -> 
     """Rows of PAIRS of the inputs `rows/NAME`, named as `load_ingested_prompts` names prompts and answers. Of a pair
     that comes again, in either direction, the first row counts, and the others are refused, as are pairs of whatever
     source that the input `held_out` has in either direction."""
+    return _load(folders, PAIRS)
+
+
+def _load(folders: Mapping[str, Folder], writes: pa.Schema) -> Iterator[Outcome]:
+    beside = [name for name in CRITIQUE_COLUMNS if name in writes.names]
     owners: dict[str, str] = {}
     apart = _held_out(folders[HELD_OUT], owners) if HELD_OUT in folders else set()
     known: set[str] = set()
     for data_set in sorted(set(folders) - {HELD_OUT}):
         for name in parts_of(folders[data_set]):
             pairs, refused = [], []
-            for row in folders[data_set].read_table(name, COLUMNS).to_pylist():
-                pair = _pair(row, owners)
+            for row in folders[data_set].read_table(name, [*COLUMNS, *beside]).to_pylist():
+                pair = _pair(row, owners) | {name: row[name] for name in beside}
                 if apart and _content(row) in apart:
                     refused.append(KEPT_APART.row(row["row_id"]))
                 elif pair["pair_id"] in known:
@@ -41,7 +47,7 @@ def load_training_pairs(folders: Mapping[str, Folder], settings: NoSettings) -> 
                 else:
                     known.add(pair["pair_id"])
                     pairs.append(pair)
-            yield Outcome(pa.Table.from_pylist(pairs, schema=PAIRS), dropped_table(refused))
+            yield Outcome(pa.Table.from_pylist(pairs, schema=writes), dropped_table(refused))
 
 
 def _held_out(folder: Folder, owners: dict[str, str]) -> set[str]:
@@ -73,4 +79,12 @@ def _pair(row: Mapping[str, Any], owners: dict[str, str]) -> dict[str, Any]:
     }
 
 
+def load_critiqued_pairs(folders: Mapping[str, Folder], settings: NoSettings) -> Iterator[Outcome]:
+    """The same with what rows say of their answers, as rows of CRITIQUED_PAIRS."""
+    return _load(folders, CRITIQUED_PAIRS)
+
+
 LOAD_TRAINING_PAIRS = LoadStage(name="training_pairs", version=1, writes=PAIRS, load=load_training_pairs)
+LOAD_CRITIQUED_PAIRS = LoadStage(
+    name="critiqued_training_pairs", version=1, writes=CRITIQUED_PAIRS, load=load_critiqued_pairs
+)

@@ -104,6 +104,23 @@ def test_other_held_out_pairs_for_a_finished_folder_are_refused(tmp_path: Path, 
     assert len(training.jobs) == 1
 
 
+def test_what_rows_say_of_their_answers_reaches_a_training_with_critiques(
+    tmp_path: Path, training: FakeTraining
+) -> None:
+    said = {"chosen_critique": "Right.", "rejected_critique": "Wrong."}
+    rows = [row | said for row in ROWS[:3]] + ROWS[3:]
+    loss = {"loss": {"critique": {"enabled": True}}}
+    source = write_lines(tmp_path / "held.jsonl", [OTHER[0] | said])
+    run_train(settings_of(tmp_path, rows, train=loss, held_out={"files": {"input": source}}))
+    told = {
+        pair.chosen.messages[-1]["content"]: (pair.chosen.critique, pair.rejected.critique)
+        for pair in pairs_of(training.rows)
+    }
+    with_them = {f"Red {n}.": ("Right.", "Wrong.") for n in range(3)}
+    assert told == with_them | {f"Red {n}.": (None, None) for n in range(3, 6)}
+    assert [pair.chosen.critique for pair in pairs_of(training.held_out)] == ["Right."]
+
+
 def test_options_name_the_settings_and_need_the_file(tmp_path: Path) -> None:
     columns = tmp_path / "columns.yaml"
     columns.write_text("question: asked\n")

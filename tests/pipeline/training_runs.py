@@ -32,9 +32,10 @@ class FakeTraining:
         self.jobs.append({**job, "placement": placement})
         if self.fails:
             raise self.fails
-        self.rows = open_training_rows(job["pairs_paths"], job["rows_paths"])
+        critiques = job["settings"]["loss"]["critique"]["enabled"]
+        self.rows = open_training_rows(job["pairs_paths"], job["rows_paths"], critiques)
         if "held_out_paths" in job:
-            self.held_out = open_training_rows(job["held_out_paths"], job["rows_paths"])
+            self.held_out = open_training_rows(job["held_out_paths"], job["rows_paths"], critiques)
         output = Path(job["output"])
         (output / "model").mkdir(parents=True, exist_ok=True)
         pairs = [self.rows.pair(place) for place in range(len(self.rows))]

@@ -40,6 +40,9 @@ class Preference(NamedTuple):
     rejected_origin: str | None = None
     source: str | None = None
     """The data set that the row is from, if the row says."""
+    chosen_critique: str | None = None
+    """What somebody wrote of the answer, if the row has it."""
+    rejected_critique: str | None = None
 
 
 @dataclass(frozen=True)

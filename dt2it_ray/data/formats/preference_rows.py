@@ -31,4 +31,6 @@ def preference_of(row: Mapping[str, Any]) -> Preference:
         chosen_origin=row["chosen_origin"],
         rejected_origin=row["rejected_origin"],
         source=row["source"],
+        chosen_critique=row.get("chosen_critique"),
+        rejected_critique=row.get("rejected_critique"),
     )

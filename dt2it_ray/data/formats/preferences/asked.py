@@ -36,12 +36,14 @@ class Asked(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """An answer with the field that it stands in, its score (higher is better), and who wrote it."""
+    """An answer with the field that it stands in, its score (higher is better), who wrote it, and what somebody wrote
+    of it."""
 
     text: Any
     field: str
     score: float = 0.0
     origin: str | None = None
+    critique: str | None = None
 
 
 def asked_about(question: Any, images: Sequence[Image], field: str = "question", told: Told = NOTHING_TOLD) -> Asked:
@@ -85,6 +87,8 @@ def preference(asked: Asked, chosen: Answer, rejected: Answer, strength: float |
         chosen_origin=chosen.origin,
         rejected_origin=rejected.origin,
         source=asked.told.source,
+        chosen_critique=chosen.critique,
+        rejected_critique=rejected.critique,
     )
 
 

@@ -13,6 +13,7 @@ from dt2it_ray.data.formats.preferences.values import (
     optional_number,
     optional_text,
     refuse,
+    remark,
     value_of,
 )
 
@@ -23,7 +24,12 @@ REFERENCE_FIELDS = ("gt", "reference", "ground_truth")
 def parse(row: Row) -> list[Preference]:
     """The pair of a row."""
     chosen, rejected = (
-        Answer(value_of(row, name), name, origin=optional_text(row, f"{name}_origin"))
+        Answer(
+            value_of(row, name),
+            name,
+            origin=optional_text(row, f"{name}_origin"),
+            critique=remark(row.get(f"{name}_critique"), f"{name}_critique"),
+        )
         for name in ("chosen", "rejected")
     )
     return [preference(asked(row), chosen, rejected, optional_number(row, "strength"))]
@@ -61,6 +67,8 @@ def release(preferred: Preference, images: Sequence[str]) -> dict[str, Any] | No
         "data_id": preferred.item,
         "chosen_origin": preferred.chosen_origin,
         "rejected_origin": preferred.rejected_origin,
+        "chosen_critique": preferred.chosen_critique,
+        "rejected_critique": preferred.rejected_critique,
     }
     return {
         **named,

@@ -16,6 +16,7 @@ from dt2it_ray.data.formats.preferences.values import (
     mapping_of,
     optional_text,
     refuse,
+    remark,
     value_of,
 )
 
@@ -52,10 +53,15 @@ def parse_mmpr(row: Row) -> list[Preference]:
 
 
 def parse_mm_rlhf(row: Row) -> list[Preference]:
-    """The pair of a row about an image or a video; none for a tie."""
+    """The pair of a row about an image or a video, with people's reasons as critiques; none for a tie."""
     if row.get("is_tie"):
         return []
-    return [_pair(row, _asked(row, "prompt", Told(optional_text(row, "id")), _one_medium(row)))]
+    asked = _asked(row, "prompt", Told(optional_text(row, "id")), _one_medium(row))
+    chosen, rejected = (
+        Answer(value_of(row, name), name, critique=remark(row.get(f"{name}_reason"), f"{name}_reason"))
+        for name in ("chosen", "rejected")
+    )
+    return [preference(asked, chosen, rejected)]
 
 
 def parse_unified_reward(row: Row) -> list[Preference]:

@@ -11,7 +11,7 @@ from dt2it_ray.data.formats.preferences.chat_pairs import asked_before
 from dt2it_ray.data.formats.preferences.chats import Chat, behind_system, chat_of, shown_first
 from dt2it_ray.data.formats.preferences.mapping_paths import Path, parse_path
 from dt2it_ray.data.formats.preferences.mapping_settings import ColumnMapping, LabelColumn, ScoredAnswers, value_key
-from dt2it_ray.data.formats.preferences.values import Image, images_of, list_of, number_of, refuse, told
+from dt2it_ray.data.formats.preferences.values import Image, images_of, list_of, number_of, refuse, remark, told
 
 __all__ = ["ColumnMapping", "LabelColumn", "ScoredAnswers", "mapped"]
 
@@ -34,8 +34,10 @@ def _columns(mapping: ColumnMapping) -> list[str]:
     label, scored = mapping.label, mapping.scored
     named = [value for field, value in mapping if field not in other]
     named += _image_columns(mapping)
-    named += [label.first, label.second, label.column, label.first_origin, label.second_origin] if label else []
-    named += [scored.answers, scored.scores, scored.origins] if scored else []
+    if label:
+        named += [label.first, label.second, label.column]
+        named += [label.first_origin, label.second_origin, label.first_critique, label.second_critique]
+    named += [scored.answers, scored.scores, scored.origins, scored.critiques] if scored else []
     return [column for column in named if column is not None]
 
 
@@ -55,11 +57,8 @@ def _parse(row: Row, mapping: ColumnMapping, paths: dict[str, Path]) -> Sequence
     if mapping.label:
         return _labelled(find, mapping.label, mapping, asked)
     chosen, rejected = (
-        Answer(_answer(find(column), column or ""), column or "", origin=_told(find, origin))
-        for column, origin in (
-            (mapping.chosen, mapping.chosen_origin),
-            (mapping.rejected, mapping.rejected_origin),
-        )
+        Answer(_answer(find(column), column or ""), column or "", 0.0, _told(find, origin), _remark(find, critique))
+        for column, origin, critique in zip((mapping.chosen, mapping.rejected), *_of_answers(mapping), strict=True)
     )
     return [preference(asked, chosen, rejected, _number(find, mapping.strength))]
 
@@ -71,11 +70,17 @@ def _whole_chats(find: Find, mapping: ColumnMapping) -> Preference:
     images, system = _images(find, mapping), _told(find, mapping.system)
     before = behind_system(shown_first(before, images), system)
     asked = asked_in(before, images, fields[0], Told(*(_told(find, column) for column in _beside(mapping))))
-    origins = (mapping.chosen_origin, mapping.rejected_origin)
     chosen, rejected = (
-        answer._replace(origin=_told(find, column)) for answer, column in zip(answers, origins, strict=True)
+        answer._replace(origin=_told(find, origin), critique=_remark(find, critique))
+        for answer, origin, critique in zip(answers, *_of_answers(mapping), strict=True)
     )
     return preference(asked, chosen, rejected, _number(find, mapping.strength))
+
+
+def _of_answers(mapping: ColumnMapping) -> tuple[tuple[str | None, str | None], tuple[str | None, str | None]]:
+    """The columns that say who wrote the chosen and the rejected answer, and what somebody wrote of them."""
+    origins = (mapping.chosen_origin, mapping.rejected_origin)
+    return origins, (mapping.chosen_critique, mapping.rejected_critique)
 
 
 def _images(find: Find, mapping: ColumnMapping) -> list[Image]:
@@ -146,20 +151,35 @@ def _answer(value: Any, field: str) -> Any:
 
 def _scored(find: Find, scored: ScoredAnswers) -> list[Answer]:
     answers, scores = list_of(find(scored.answers), scored.answers), list_of(find(scored.scores), scored.scores)
-    origins = [None] * len(answers) if scored.origins is None else list_of(find(scored.origins), scored.origins)
-    if not len(answers) == len(scores) == len(origins):
-        counts = f"{len(answers)} answers, {len(scores)} scores, {len(origins)} origins"
+    origins, critiques = (
+        [None] * len(answers) if column is None else list_of(find(column), column)
+        for column in (scored.origins, scored.critiques)
+    )
+    if not len(answers) == len(scores) == len(origins) == len(critiques):
+        counts = f"{len(answers)} answers, {len(scores)} scores, {len(origins)} origins, {len(critiques)} critiques"
         raise refuse(scored.scores, f"not as many as answers: {counts}")
     sign = -1 if scored.lower_is_better else 1
     return [
-        Answer(text, f"{scored.answers}[{place}]", sign * number_of(score, f"{scored.scores}[{place}]"), _text(origin))
-        for place, (text, score, origin) in enumerate(zip(answers, scores, origins, strict=True))
+        Answer(
+            text,
+            f"{scored.answers}[{place}]",
+            sign * number_of(score, f"{scored.scores}[{place}]"),
+            _text(origin),
+            remark(critique, f"{scored.critiques}[{place}]"),
+        )
+        for place, (text, score, origin, critique) in enumerate(zip(answers, scores, origins, critiques, strict=True))
     ]
 
 
 def _labelled(find: Find, label: LabelColumn, mapping: ColumnMapping, asked: Asked) -> list[Preference]:
-    sides = ((label.first, label.first_origin), (label.second, label.second_origin))
-    answers = [Answer(_answer(find(column), column), column, origin=_told(find, origin)) for column, origin in sides]
+    sides = (
+        (label.first, label.first_origin, label.first_critique),
+        (label.second, label.second_origin, label.second_critique),
+    )
+    answers = [
+        Answer(_answer(find(column), column), column, 0.0, _told(find, origin), _remark(find, critique))
+        for column, origin, critique in sides
+    ]
     value, strength = find(label.column), _number(find, mapping.strength)
     if label.first_is:
         better = _better(value, label)
@@ -185,6 +205,10 @@ def _number(find: Find, column: str | None) -> float | None:
 
 def _told(find: Find, column: str | None) -> str | None:
     return None if column is None else told(find(column), column)
+
+
+def _remark(find: Find, column: str | None) -> str | None:
+    return None if column is None else remark(find(column), column)
 
 
 def _text(origin: Any) -> str | None:

@@ -32,6 +32,10 @@ class LabelColumn(Settings):
     """Column that says who wrote the first answer."""
     second_origin: str | None = None
     """Column that says who wrote the second answer."""
+    first_critique: str | None = None
+    """Column of what somebody wrote of the first answer."""
+    second_critique: str | None = None
+    """Column of what somebody wrote of the second answer."""
 
     @model_validator(mode="after")
     def _listed_whole(self) -> "LabelColumn":
@@ -54,6 +58,8 @@ class ScoredAnswers(Settings):
     """Whether the scores are ranks, 1 for the best."""
     origins: str | None = None
     """Column that says who wrote each of them."""
+    critiques: str | None = None
+    """Column of what somebody wrote of each of them."""
 
 
 class ColumnMapping(Settings):
@@ -96,6 +102,10 @@ class ColumnMapping(Settings):
     """Column that says who wrote the chosen answer."""
     rejected_origin: str | None = None
     """Column that says who wrote the rejected answer."""
+    chosen_critique: str | None = None
+    """Column of what somebody wrote of the chosen answer: a reason, a critique."""
+    rejected_critique: str | None = None
+    """Column of what somebody wrote of the rejected answer."""
 
     @model_validator(mode="after")
     def _complete(self) -> "ColumnMapping":
@@ -119,6 +129,9 @@ class ColumnMapping(Settings):
         if (self.chosen_origin or self.rejected_origin) and self.chosen is None:
             instead = "label.first_origin and label.second_origin" if self.label else "scored.origins"
             raise ValueError(f"chosen_origin and rejected_origin go with chosen and rejected; name {instead}")
+        if (self.chosen_critique or self.rejected_critique) and self.chosen is None:
+            instead = "label.first_critique and label.second_critique" if self.label else "scored.critiques"
+            raise ValueError(f"chosen_critique and rejected_critique go with chosen and rejected; name {instead}")
         return self
 
 

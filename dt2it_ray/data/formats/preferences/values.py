@@ -75,6 +75,11 @@ def optional_text(fields: Mapping[str, Any], field: str) -> str | None:
     return told(fields.get(field), field)
 
 
+def remark(value: Any, field: str) -> str | None:
+    """What somebody wrote of an answer; None for nothing, or blanks alone."""
+    return None if isinstance(value, str) and not value.strip() else told(value, field)
+
+
 def told(value: Any, field: str) -> str | None:
     """A text or number as text, None for an empty or missing one."""
     if value is None or value == "":

@@ -72,6 +72,11 @@ def test_mm_rlhf_has_an_image_or_a_video_and_no_pair_for_a_tie() -> None:
     assert PREFERENCE_FORMATS["mm_rlhf"].parse({**MM_RLHF, "is_tie": True}) == []
 
 
+def test_people_s_reasons_of_mm_rlhf_are_critiques() -> None:
+    found = only("mm_rlhf", MM_RLHF)
+    assert (found.chosen_critique, found.rejected_critique) == ("right", None)
+
+
 def test_unified_reward_asks_with_a_prompt() -> None:
     row = {"id": 5, "image": "a.png", "prompt": "What is it?", "chosen": "A cat.", "rejected": "A dog."}
     assert (texts(only("unified_reward", row)), only("unified_reward", row).item) == (SAID, "5")

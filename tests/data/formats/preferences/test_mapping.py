@@ -150,6 +150,26 @@ def test_a_row_that_does_not_fit_is_refused_with_its_column(
     assert told in refusal(by(**PAIR | columns), ROW | change)
 
 
+def test_what_somebody_wrote_of_answers_comes_with_them() -> None:
+    row = {"q": "Q", "a": "A", "b": "B", "of_a": "Right.", "of_b": " ", "w": "b"}
+    pair = only(row, question="q", chosen="a", rejected="b", chosen_critique="of_a", rejected_critique="of_b")
+    assert (pair.chosen_critique, pair.rejected_critique) == ("Right.", None)
+    label = {"first": "a", "second": "b", "column": "w", "first_is": ["a"], "second_is": ["b"]}
+    turned = only(row, question="q", label=label | {"first_critique": "of_a", "second_critique": "of_b"})
+    assert (turned.chosen, turned.chosen_critique, turned.rejected_critique) == ("B", None, "Right.")
+    chat = [{"role": "user", "content": "Q"}]
+    chats = {side: [*chat, {"role": "assistant", "content": side}] for side in ("good", "bad")}
+    whole = only(chats | {"why": "So."}, chosen="good", rejected="bad", rejected_critique="why")
+    assert (whole.chosen_critique, whole.rejected_critique) == (None, "So.")
+    listed = {"q": "Q", "texts": ["x", "y"], "scores": [1, 2], "notes": ["of x", "of y"]}
+    scored = {"answers": "texts", "scores": "scores", "critiques": "notes"}
+    best = only(listed, question="q", scored=scored)
+    assert (best.chosen, best.chosen_critique, best.rejected_critique) == ("y", "of y", "of x")
+    assert "2 answers, 2 scores, 2 origins, 1 critiques" in refusal(
+        by(question="q", scored=scored), listed | {"notes": ["one"]}
+    )
+
+
 def test_an_unknown_label_and_uneven_lists_are_refused() -> None:
     label = {"first": "a", "second": "b", "column": "w", "first_is": ["a"], "second_is": ["b"]}
     row = {"q": "Q", "a": "A", "b": "B", "w": "both", "texts": ["x", "y"], "scores": [1]}
@@ -184,6 +204,11 @@ SIGNED = {"first": "a", "second": "b", "column": "c"}
         ({"question": "q", "label": SIGNED, "strength": "s"}, "strength: that of a signed score"),
         ({"question": "q", "label": SIGNED, "chosen_origin": "o"}, "name label.first_origin and label.second_origin"),
         ({"question": "q", "scored": SCORED, "rejected_origin": "o"}, "name scored.origins"),
+        ({"question": "q", "scored": SCORED, "chosen_critique": "c"}, "name scored.critiques"),
+        (
+            {"question": "q", "label": SIGNED, "chosen_critique": "c"},
+            "name label.first_critique and label.second_critique",
+        ),
     ],
 )
 def test_a_mapping_that_makes_no_sense_is_refused_at_once(columns: dict[str, Any], told: str) -> None:

@@ -15,7 +15,10 @@ KEEPS = {
     "llama_factory": {"strength"},
     "trl": {"strength"},
     "ms_swift": {"strength"},
-    "flat": {"strength", "reference", "category", "item", "chosen_origin", "rejected_origin", "source"},
+    "flat": {
+        *("strength", "reference", "category", "item", "chosen_origin", "rejected_origin", "source"),
+        *("chosen_critique", "rejected_critique"),
+    },
     "rlaif_v": {"category", "item", "source"},
     "skywork": {"item", "source"},
     "tulu": {"item", "source"},
@@ -56,7 +59,7 @@ def preferences(draw: st.DrawFn) -> Preference:
 def kept(form: str, preference: Preference) -> Preference:
     """What of a preference the format has a place for. RLAIF-V names one model for both answers."""
     if form == "rlaif_v" and preference.chosen_origin == preference.rejected_origin:
-        return preference._replace(strength=None, reference=None)
+        return preference._replace(strength=None, reference=None, chosen_critique=None, rejected_critique=None)
     return preference._replace(**dict.fromkeys(BESIDE - KEEPS[form]))
 
 
