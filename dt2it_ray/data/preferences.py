@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from dt2it_ray.data.critiques import CRITIQUE_COLUMNS
 from dt2it_ray.data.schema import IMAGE, PAIRS, TURN
 
 PAIRS_OF_PROMPT = pa.schema(
@@ -11,6 +12,10 @@ PAIRS_OF_PROMPT = pa.schema(
     ]
 )
 """The pairs of a prompt in one row."""
+
+_CRITIQUED = [*PAIRS_OF_PROMPT.field("pairs").type.value_type, *((name, pa.string()) for name in CRITIQUE_COLUMNS)]
+CRITIQUED_PAIRS_OF_PROMPT = pa.schema([("prompt_id", pa.string()), ("pairs", pa.list_(pa.struct(_CRITIQUED)))])
+"""The same with critiques of both answers."""
 
 PREFERENCES = pa.schema(
     [
@@ -30,3 +35,6 @@ PREFERENCES = pa.schema(
 )
 """A pair that stands for itself, for people and other tools; `*_origin` says who wrote the answer. An image that has a
 path has no bytes."""
+
+CRITIQUED_PREFERENCES = pa.schema([*PREFERENCES, *((name, pa.string()) for name in CRITIQUE_COLUMNS)])
+"""The same with critiques of both answers, null where nobody wrote one."""

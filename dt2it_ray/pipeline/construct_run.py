@@ -10,8 +10,10 @@ from pydantic import Field, model_validator
 
 from dt2it_ray.data.formats.containers.compressed import plain_name
 from dt2it_ray.data.formats.records import read_records
+from dt2it_ray.data.preferences import CRITIQUED_PREFERENCES, PREFERENCES
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.backbones import find_backbone
+from dt2it_ray.pipeline.construct_output import OUTPUT_STEP, ReasonChoice, check_reasons, plan_output
 from dt2it_ray.pipeline.construct_plan import plan_construction
 from dt2it_ray.pipeline.drive import LOCK_FILE, Made, as_json, drive
 from dt2it_ray.pipeline.granular_plan import SETS_STEP, Answered, GranularSettings, plan_granular, write_sets
@@ -22,12 +24,11 @@ from dt2it_ray.pipeline.preference_files import check_output, rows_of, write_dro
 from dt2it_ray.pipeline.run_record import SUMMARY_FILE
 from dt2it_ray.pipeline.run_settings import PlacedSettings
 from dt2it_ray.pipeline.usage import usage_of
-from dt2it_ray.stages import outside, preferences
+from dt2it_ray.stages import outside
 from dt2it_ray.stages.construct import ConstructSettings
-from dt2it_ray.stages.stage import NoSettings, Step
+from dt2it_ray.stages.stage import Step
 from dt2it_ray.store.files import Folder
 
-OUTPUT_STEP = "output/preferences"
 BLOCK_BYTES = 1 << 20
 
 
@@ -50,12 +51,17 @@ class ConstructRunSettings(PlacedSettings):
     """The checkpoint that answers where an engine is `transformers`: `tiny` (shipped) or a folder."""
     construction: ConstructSettings = ConstructSettings()
     """How debiased pairs are made."""
+    critiques: ReasonChoice | None = None
+    """Also keep what a pointwise judge said of both answers, as `chosen_critique` and `rejected_critique` of each pair.
+    None: judges' reasons are not kept."""
     granular: GranularSettings | None = None
     """Also rate the candidates on five attributes, and write training sets to OUTPUT.sets. None: they are not rated."""
 
     @model_validator(mode="after")
     def _can_write_its_output(self) -> "ConstructRunSettings":
         check_output(self.input, self.output)
+        if self.critiques is not None:
+            check_reasons(self.critiques, self.construction, "" if self.output.endswith(".parquet") else self.to)
         return self
 
 
@@ -80,9 +86,7 @@ def plan_construct(settings: ConstructRunSettings) -> tuple[Step, ...]:
         answered = Answered(rows, made.candidates, features.constructed)
         measuring = settings.construction.reliability
         plan_granular(planner.add, settings.granular, measuring, planner.backbone, answered)
-    grouped = planner.add("output/by_prompt", preferences.GROUP_PAIRS, NoSettings(), {"pairs": made.pairs})
-    beside = {"rows": rows, "candidates": made.candidates, "pairs": grouped}
-    planner.add(OUTPUT_STEP, preferences.WRITE_PREFERENCES, NoSettings(), beside)
+    plan_output(planner.add, planner.backbone, rows, made, settings.critiques, settings.construction)
     refuse_misplaced(settings, planner.steps)
     return tuple(planner.steps)
 
@@ -100,7 +104,8 @@ def run_construction(settings: ConstructRunSettings) -> dict[str, Any]:
     with run.held(LOCK_FILE):
         driven = drive(steps, run, settings, settings.max_concurrent_steps)
         manifests = driven.manifests
-        written = write_preferences(rows_of(run, manifests[OUTPUT_STEP]), settings.output, settings.to)
+        columns = CRITIQUED_PREFERENCES if settings.critiques else PREFERENCES
+        written = write_preferences(rows_of(run, manifests[OUTPUT_STEP]), settings.output, settings.to, columns)
         summary: dict[str, Any] = {
             "pairs": written.rows,
             "dropped": write_dropped(run, manifests, settings.output, written.refused),

@@ -47,10 +47,10 @@ def rows_of(run: Folder, made: Manifest) -> Iterator[pa.Table]:
     return (made.data(run).read_table(file.name) for file in made.files)
 
 
-def write_preferences(tables: Iterator[pa.Table], output: str, to: str) -> Written:
+def write_preferences(tables: Iterator[pa.Table], output: str, to: str, columns: pa.Schema = PREFERENCES) -> Written:
     """Write preferences (tables of PREFERENCES or INGESTED) as one file.
 
-    Parquet keeps the columns of PREFERENCES; `.json` is a list and `.jsonl` one row per line of the format `to`. Images
+    Parquet keeps `columns`; `.json` is a list and `.jsonl` one row per line of the format `to`. Images
     that have no file of their own are written to a folder beside the output.
 
     Raises:
@@ -59,7 +59,7 @@ def write_preferences(tables: Iterator[pa.Table], output: str, to: str) -> Writt
     folder, name = place_of(output)
     path = PurePosixPath(name)
     if path.suffix == ".parquet":
-        return Written(_write_parquet(tables, folder, name))
+        return Written(_write_parquet(tables, folder, name, columns))
     names, written = ImageNames(folder, f"{path.stem}_images"), Written()
     preferences = (row for table in tables for row in table.to_pylist())
     rows = _rows_held(preferences, names, to, written)
@@ -105,11 +105,11 @@ def dropped_name(output: str) -> str:
     return f"{output}.{DROPPED}.jsonl"
 
 
-def _write_parquet(tables: Iterator[pa.Table], folder: Folder, name: str) -> int:
+def _write_parquet(tables: Iterator[pa.Table], folder: Folder, name: str, columns: pa.Schema) -> int:
     written = 0
-    with folder.replacing(name) as stream, pq.ParquetWriter(stream, PREFERENCES, compression="zstd") as writer:
+    with folder.replacing(name) as stream, pq.ParquetWriter(stream, columns, compression="zstd") as writer:
         for table in tables:
-            writer.write_table(table.select(PREFERENCES.names))
+            writer.write_table(table.select(columns.names))
             written += table.num_rows
     return written
 

@@ -37,7 +37,7 @@ def judge_batch(batch: pa.Table, judge: Judge, mode: Mode, settings: JudgeSettin
     rows = batch.to_pylist()
     passes = [_passes(row, mode, settings.name, orders) for row in rows]
     requests = [
-        request_for(row, [text for _, text in shown], f"{mode} {row['prompt_id']} {place}")
+        request_for(row, [text for _, text in shown], request_key(mode, row["prompt_id"], place))
         for row, lists in zip(rows, passes, strict=True)
         for place, shown in enumerate(shown for each in lists for shown in each)
     ]
@@ -54,6 +54,11 @@ def judge_batch(batch: pa.Table, judge: Judge, mode: Mode, settings: JudgeSettin
             refused.append(_refusal(made).row(prompt))
     rows_out = pa.Table.from_pylist(judgements, schema=JUDGEMENTS)
     return Outcome(rows_out, dropped_table(refused), asking_figures(asked))
+
+
+def request_key(mode: Mode, prompt: str, place: int) -> str:
+    """The key of a judge's request about a prompt, by its place among all requests about it."""
+    return f"{mode} {prompt} {place}"
 
 
 def _passes(row: Mapping[str, Any], mode: Mode, judge: str, orders: int) -> list[list[Shown]]:

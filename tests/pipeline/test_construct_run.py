@@ -187,3 +187,49 @@ def test_simulated_judges_are_refused_where_no_truth_is_planted(tmp_path: Path, 
     asked = settings(tmp_path, server, input=write_questions(tmp_path), construction={})
     with pytest.raises(ConfigError, match=r"construction\.listwise\.judges: annotator-0 has no engine"):
         plan_construct(asked)
+
+
+def told_reply(body: dict[str, Any]) -> dict[str, Any]:
+    """As `reply`, with reasons that name the length of the answer."""
+    made = reply(body)
+    for choice in made["choices"]:
+        text = choice["message"]["content"]
+        if text.startswith("{"):
+            told = json.loads(text)
+            for answer in told["answers"]:
+                length = answer["scores"]["accuracy"]
+                answer["analysis"] |= {"accuracy": f"Right: {length}.", "ethics": f"Kind: {length}."}
+            choice["message"]["content"] = json.dumps(told)
+    return made
+
+
+def test_what_a_pointwise_judge_said_is_kept_with_the_pairs_and_asked_for_once(
+    tmp_path: Path, server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "reply", told_reply)
+    asked = {"input": write_questions(tmp_path), "placement": {"default": {"max_dropped": 0.5}}}
+    run_construction(settings(tmp_path, server, **asked))
+    requests = len(server.bodies)
+    keeping = {"critiques": {"judge": "a", "criteria": ["accuracy", "ethics"]}, "to": "flat", "name": "critiqued"}
+    run_construction(settings(tmp_path, server, **asked, **keeping))
+    assert len(server.bodies) == requests
+    pairs = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    assert pairs
+    for pair in pairs:
+        for side in ("chosen", "rejected"):
+            length = len(pair[side]) % 10
+            assert pair[f"{side}_critique"] == f"Right: {length}. Kind: {length}."
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"critiques": {"judge": "b"}}, "critiques.judge=b is no pointwise judge that is asked; there are a"),
+        ({"critiques": {"judge": "a"}, "to": "trl"}, "to=trl has no place for critiques"),
+    ],
+)
+def test_critiques_that_could_not_be_kept_are_refused(
+    tmp_path: Path, server: ChatServer, change: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ValueError, match=told):
+        settings(tmp_path, server, input="x.jsonl", **change)
