@@ -8,6 +8,7 @@ import pytest
 
 from dt2it_ray.models.assessment import Assessment
 from dt2it_ray.models.critic_settings import CriticSampling, CriticSettings
+from dt2it_ray.models.ensemble import EnsembleScorer
 from dt2it_ray.models.protocols import Conversation
 from dt2it_ray.serving.replica import Shelf, opener, score_by_model
 from dt2it_ray.serving.settings import ServeSettings
@@ -67,6 +68,14 @@ def test_a_mixed_batch_is_one_call_of_each_model(folders: dict[str, str]) -> Non
     ]
     sizes = {name: Path(folder, "batches.jsonl").read_text() for name, folder in folders.items() if name != "m2"}
     assert {name: json.loads(text) for name, text in sizes.items()} == {"m0": 3, "m1": 2}
+
+
+def test_an_ensemble_tells_how_far_its_members_disagree(folders: dict[str, str]) -> None:
+    members = [FakeScorer(folders[name]) for name in ("m0", "m1", "m2")]
+    shelf = Shelf({"all": "ensemble"}, lambda folder: EnsembleScorer(members, decimals=6), room=1)
+    ((_, told),) = [reading for reading in score_by_model(shelf, [("all", A)]) if not isinstance(reading, Exception)]
+    assert isinstance(told, Assessment)
+    assert (told.reward, told.spread) == (pytest.approx(fake_reward(A, 10), abs=1e-6), 10.0)
 
 
 def test_a_failing_model_leaves_the_others_alone(folders: dict[str, str]) -> None:
