@@ -20,11 +20,12 @@ class Critic:
         self._generator, self._system_prompts = generator, system_prompts
 
     def write(self, conversations: Sequence[Conversation]) -> list[str | Dropped]:
-        """A critique of each, in the order given. A reply without text is `Dropped`."""
-        made = self._generator.generate([self._request(conversation) for conversation in conversations])
-        return [
-            replies if isinstance(replies, Dropped) else replies[0].text.strip() or NOTHING_WRITTEN for replies in made
-        ]
+        """A critique of each, in the order given; equal conversations are asked about once. A reply without text is
+        `Dropped`."""
+        requests = [self._request(conversation) for conversation in conversations]
+        distinct = {request.key: request for request in requests}
+        made = dict(zip(distinct, self._generator.generate(list(distinct.values())), strict=True))
+        return [_text_of(made[request.key]) for request in requests]
 
     def _request(self, conversation: Conversation) -> GenerationRequest:
         messages = with_system(conversation.messages, self._system_prompts)
@@ -34,6 +35,10 @@ class Critic:
 
 
 NOTHING_WRITTEN = Dropped(DropReason.REPLY_INVALID, "the critic wrote nothing")
+
+
+def _text_of(replies: list[Completion] | Dropped) -> str | Dropped:
+    return replies if isinstance(replies, Dropped) else replies[0].text.strip() or NOTHING_WRITTEN
 
 
 class AskedOnce:

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dt2it_ray.data.chat import answered
+from dt2it_ray.data.critiques import CRITIQUE_REQUEST
 from dt2it_ray.errors import ConfigError, InputError, StoreError
 from dt2it_ray.models import open_scorer
 from dt2it_ray.models.collate import open_encoder
@@ -19,6 +20,7 @@ from dt2it_ray.models.torch_scorer import TorchScorer
 from dt2it_ray.pipeline.ingest_run import IngestRunSettings, run_ingest
 from dt2it_ray.pipeline.score_command import ScoreRunSettings, find_model, plan_score, run_score
 from tests.models.critical_models import write_critical_models
+from tests.models.endpoint.server import chat_server
 from tests.models.random_model import write_random_model
 from tests.stages.ingest_files import flat, write_lines
 from tests.stages.rows import ToyScorer
@@ -128,6 +130,30 @@ def test_critiques_are_written_kept_and_part_of_what_a_score_is(tmp_path: Path) 
     assert plan_score(other)[-1].fingerprint != plan_score(settings)[-1].fingerprint
     with pytest.raises(ConfigError, match="critic does nothing here"):
         run_score(settings_of(tmp_path, (folders["plain"],), rows, critic=critic))
+
+
+def test_a_server_may_write_the_critiques(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def reply(body: dict[str, Any]) -> dict[str, Any]:
+        *_, answer, request = body["messages"]
+        told = f"{request['content']} {answer['content']}?"
+        choices = [{"message": {"content": told}, "finish_reason": "stop"}]
+        return {"choices": choices, "usage": {"prompt_tokens": 10, "completion_tokens": 7}}
+
+    folders = write_critical_models(tmp_path / "models")
+    with chat_server() as server:
+        monkeypatch.setattr(server, "reply", reply)
+        engine = {"kind": "endpoint", "endpoint": {"model": "m", "url": server.url}}
+        both = (folders["first"], folders["reader"])
+        rows = [flat("Why?", "three", "one"), flat("Why?", "three", "one")]
+        run_score(settings_of(tmp_path, both, rows, critic={"engine": engine}))
+        assert len(server.bodies) == 2
+    scored = lines(tmp_path / "scores.jsonl")
+    texts = [[f"{CRITIQUE_REQUEST['en']} {answer}?"] for answer in ("three", "one")]
+    assert [row["critiques"] for row in scored] == [texts, texts]
+    readers = [TorchScorer(folder, ScoreSettings(), threads=1) for folder in both]
+    asked = Conversation(tuple(answered("Why?", 0, "three")), (), texts[0][0])
+    rewards = [reward for reader in readers for reward in reader.score([asked]) if isinstance(reward, float)]
+    assert scored[0]["rewards"][0] == pytest.approx(sum(rewards) / 2, abs=1e-6)
 
 
 def test_a_row_that_no_model_can_score_ends_with_its_reasons(
