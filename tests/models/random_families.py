@@ -33,14 +33,17 @@ SIZES: dict[str, Any] = {
 }
 
 
-def write_family(folder: Path, family: str) -> str:
-    """A folder of this family's model with tokenizer and chat template, and an image processor where it sees."""
+def write_family(folder: Path, family: str, heads: int = 4) -> str:
+    """A folder of this family's model with tokenizer and chat template, and an image processor where it sees.
+
+    `heads` are those of a Qwen2.5-VL's text model.
+    """
     write_random_model(folder)
     if family == "qwen3_vl":
         return str(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     torch.manual_seed(5)
-    model = _qwen2_5_vl(tokenizer) if family == "qwen2_5_vl" else _text_model(family, len(tokenizer))
+    model = _qwen2_5_vl(tokenizer, heads) if family == "qwen2_5_vl" else _text_model(family, len(tokenizer))
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim > 1:
@@ -67,13 +70,15 @@ def _text_model(family: str, words: int) -> PreTrainedModel:
     return MistralForCausalLM(MistralConfig(vocab_size=words, pad_token_id=0, sliding_window=8, **SIZES))
 
 
-def _qwen2_5_vl(tokenizer: Any) -> PreTrainedModel:
+def _qwen2_5_vl(tokenizer: Any, heads: int) -> PreTrainedModel:
     def token(text: str) -> int:
         return tokenizer.convert_tokens_to_ids(text)
 
-    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 1, 1]}
+    quarter = HIDDEN // heads // 8
+    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2 * quarter, quarter, quarter]}
+    sizes = SIZES | {"num_attention_heads": heads, "num_key_value_heads": max(1, heads // 2)}
     config = Qwen2_5_VLConfig(
-        text_config={"vocab_size": len(tokenizer), "rope_parameters": rope, **SIZES},
+        text_config={"vocab_size": len(tokenizer), "rope_parameters": rope, **sizes},
         # A window of two by two merged patches: an image of 8 x 8 patches has four of them.
         vision_config={
             "depth": 2,
