@@ -8,9 +8,28 @@ from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.prefix import PrefixBatch
 from dt2it_ray.models.reward_heads import stored_tensor
 from dt2it_ray.models.reward_model import RewardModel
+from dt2it_ray.models.weights import check_generates
 
 LANGUAGE_HEAD = "lm_head.weight"
 """Where folders keep a language head that is not the token embeddings."""
+
+
+class WritingModel(nn.Module):
+    """The language model of a reward model's folder, on the weights of the reward model that is in memory already."""
+
+    def __init__(self, reward: RewardModel, folder: str) -> None:
+        """Raises StoreError for damaged files, and for backbones that do not generate."""
+        super().__init__()
+        backbone = reward.backbone
+        check_generates(backbone.config.model_type, folder)
+        self.model, self.config = backbone, backbone.config
+        own = None if self.config.tie_word_embeddings else stored_tensor(folder, LANGUAGE_HEAD)
+        self._own = None if own is None else nn.Parameter(own.to(backbone.device, backbone.dtype), requires_grad=False)
+
+    def lm_head(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Logits [..., vocabulary] of hidden states."""
+        head = self.model.get_input_embeddings().weight if self._own is None else self._own
+        return functional.linear(hidden, head)
 
 
 class CritiqueAware(nn.Module):

@@ -45,6 +45,7 @@ class Critics:
         getattr(self._engine, "close", lambda: None)()
 
     def _own(self, scorer: TorchScorer, folder: str) -> Generator:
+        from dt2it_ray.models.critique import WritingModel
         from dt2it_ray.models.transformers_generator import TransformersGenerator
 
         if not scorer.config.writes_critiques:
@@ -54,7 +55,8 @@ class Critics:
             )
         sampling = self._settings.sampling.sampling(self._score, scorer.encoder.settings)
         try:
-            return TransformersGenerator(folder, sampling, self._device, self._threads)
+            model = WritingModel(scorer.model, folder)
+            return TransformersGenerator(folder, sampling, self._device, self._threads, model)
         except StoreError as error:
             raise StoreError(
                 f"{error}. This reward model reads critiques and cannot write them here: name who does in critic.engine"

@@ -40,7 +40,7 @@ class TorchScorer:
         model, self.encoder, self.config = open_reward_model(
             folder, self._settings.dtype, self._settings.collate, config
         )
-        self._model, self._device = model.to(device), device
+        self.model, self._device = model.to(device), device
         self.fingerprint = self.config.fingerprint
 
     def score(self, conversations: Sequence[Conversation]) -> list[float | Dropped]:
@@ -62,7 +62,7 @@ class TorchScorer:
 
     def _rewards(self, groups: Sequence[Sequence[Encoded]]) -> list[float]:
         with torch.inference_mode():
-            rewards = self._model(packed_batch(groups, self.encoder).to(self._device))
+            rewards = self.model(packed_batch(groups, self.encoder).to(self._device))
         # Adding 0.0 turns -0.0 into 0.0, which has other bytes.
         bias = self.config.bias
         return [round(reward + bias, self._settings.decimals) + 0.0 for reward in rewards.double().tolist()]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,14 +43,21 @@ class TransformersGenerator:
     """Implements `Generator`: each prompt is computed once, its answers grow together from copies of its cache."""
 
     def __init__(
-        self, folder: str, settings: SamplingSettings, device: str = "cpu", threads: int | None = None
+        self,
+        folder: str,
+        settings: SamplingSettings,
+        device: str = "cpu",
+        threads: int | None = None,
+        model: Any = None,
     ) -> None:
-        """Raises StoreError when the folder is no checkpoint, see `load_language_model`."""
+        """`model` is the folder's, where it is in memory already.
+
+        Raises StoreError when the folder is no checkpoint, see `load_language_model`."""
         if threads is not None:
             torch.set_num_threads(threads)
         self._settings, self._device = settings, device
         self._encoder = open_encoder(folder, settings.collate)
-        self._model = load_language_model(folder, settings.dtype).to(device)
+        self._model = (model or load_language_model(folder, settings.dtype)).to(device)
         tokenizer = self._encoder.tokenizer
         self._stop = int(tokenizer.eos_token_id)
         vocabulary = self._model.config.text_config.vocab_size

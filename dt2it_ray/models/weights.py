@@ -55,10 +55,14 @@ def load_language_model(folder: str, dtype: str) -> Any:
     """The vision-language model of a folder with its language head, in evaluation mode, on the CPU. Raises as above."""
     from transformers import AutoModelForImageTextToText
 
-    config = read_model_config(folder)
-    if config.model_type not in GENERATORS:
-        raise StoreError(f"{folder} holds a {config.model_type} model; those that generate: {', '.join(GENERATORS)}")
+    check_generates(read_model_config(folder).model_type, folder)
     return _load(AutoModelForImageTextToText, folder, dtype)
+
+
+def check_generates(kind: str, folder: str) -> None:
+    """Raises StoreError unless models of this type generate answers here."""
+    if kind not in GENERATORS:
+        raise StoreError(f"{folder} holds a {kind} model; those that generate: {', '.join(GENERATORS)}")
 
 
 def check_sharing(backbone: Any) -> None:

@@ -17,12 +17,12 @@ from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.errors import ConfigError, InputError
 from dt2it_ray.models.collate import Encoded, Encoder, open_encoder
 from dt2it_ray.models.critic import Critic, CritiqueScorer
-from dt2it_ray.models.critique import CritiqueAware, critique_costs
+from dt2it_ray.models.critique import CritiqueAware, WritingModel, critique_costs
 from dt2it_ray.models.loss_settings import ContrastiveSettings, CritiqueSettings, LossSettings, ShortcutSettings
 from dt2it_ray.models.model_settings import CollateSettings, SamplingSettings, ScoreSettings
 from dt2it_ray.models.prefix import prefix_batch
 from dt2it_ray.models.protocols import Conversation
-from dt2it_ray.models.reward_files import new_reward_model, read_reward_config
+from dt2it_ray.models.reward_files import new_reward_model, open_reward_model, read_reward_config
 from dt2it_ray.models.reward_settings import ReadoutSettings
 from dt2it_ray.models.torch_scorer import TorchScorer
 from dt2it_ray.models.train_log import read_refused_pairs, read_training_log
@@ -214,3 +214,5 @@ def test_a_language_head_of_its_own_stays_as_it_is_and_goes_into_the_folder(job:
     folder = trained(dataclasses.replace(job, base=str(base)), tmp_path) / "model"
     assert torch.equal(load_file(folder / "model.safetensors")["lm_head.weight"], own)
     assert torch.equal(load_language_model(str(folder), "float32").lm_head.weight, own)
+    writer = WritingModel(open_reward_model(str(folder), "float32")[0], str(folder))
+    assert torch.equal(writer.lm_head(torch.eye(own.shape[1])), own.T)

@@ -9,6 +9,7 @@ import pytest
 
 from dt2it_ray.data.chat import answered
 from dt2it_ray.errors import ConfigError
+from dt2it_ray.models import transformers_generator
 from dt2it_ray.models.assessment import Assessment, assess
 from dt2it_ray.models.critic import Critic
 from dt2it_ray.models.critic_settings import CriticSampling, CriticSettings, find_critic, reads_critiques
@@ -51,6 +52,13 @@ def test_a_model_scores_behind_the_critiques_that_it_writes_itself(folders: dict
     reader = TorchScorer(folder, RAW, threads=1)
     behind = [replace(chat, critique=text) for chat, text in zip(CHATS, critiques, strict=True)]
     assert [each.reward for each in made] == reader.score(behind) == scorer.score(CHATS)
+
+
+def test_a_model_writes_with_the_weights_that_it_scores_with(
+    folders: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transformers_generator, "load_language_model", lambda *_: pytest.fail("loaded again"))
+    told(open_scorer(folders["first"], RAW, threads=1, critics=open_critics(SHORT, RAW, threads=1)))
 
 
 def test_without_settings_the_model_itself_writes_and_keeps_its_fingerprint(folders: dict[str, str]) -> None:
