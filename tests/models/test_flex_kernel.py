@@ -156,11 +156,12 @@ def test_rows_of_all_lengths_are_compiled_once(monkeypatch: pytest.MonkeyPatch, 
         made.append(graph)
         return graph.forward
 
+    # Tests of trainings in this process may have switched the compiler off.
+    monkeypatch.delenv("TORCHDYNAMO_DISABLE", raising=False)
     torch.compiler.reset()
     kernel = torch.compile(flex_kernel.flex_attention, backend=keep, dynamic=True, fullgraph=True)
     monkeypatch.setattr(flex_kernel, "flex_attention", kernel)
     model, encoder = opened(vision, "flex")
-    # Tests of trainings in this process may have switched the compiler off.
     with torch.inference_mode(), torch._dynamo.config.patch(disable=False):
         for number in (1, 2, 3, 5, 8):
             model(packed_batch(mixed(encoder) * number, encoder))
