@@ -48,7 +48,8 @@ def run_training(job: Mapping[str, Any], placement: TrainPlacement) -> str:
                 _trainer({**job, "output": output}, placement).fit()
         except (TrainingFailedError, RayError) as error:
             cause = _cause(error)
-            if isinstance(cause, Preempted):
+            # Whoever dies after the model was written has done all there was to do.
+            if isinstance(cause, Preempted) or os.path.isdir(model):
                 continue
             failures += 1
             # Our own errors are faults of the inputs or the figures: the next try would end the same way.
