@@ -3,6 +3,8 @@
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import torch
+
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.models.critique import CritiqueAware
 from dt2it_ray.models.language_model import LanguageModel
@@ -10,6 +12,7 @@ from dt2it_ray.models.reward_model import RewardModel
 from dt2it_ray.models.schedule import Schedule
 from dt2it_ray.models.shortcut import ShortcutAware
 from dt2it_ray.models.train_job import TrainJob
+from dt2it_ray.models.train_reshape import is_whole
 
 PEAK = "peak_lr"
 """Where a group of the optimizer's parameters has its peak learning rate."""
@@ -101,3 +104,14 @@ def whole_weights(model: RewardModel | LanguageModel, zero_stage: int) -> Abstra
     import deepspeed
 
     return deepspeed.zero.GatheredParameters(list(model.parameters()))
+
+
+def update(engine: Any) -> float:
+    """Have the optimizer take its step; returns the norm of the gradient, over all workers, before it was clipped."""
+    whole = None
+    if is_whole(engine):
+        # Without ZeRO, in float32, DeepSpeed clips and does not tell the norm.
+        gradients = [weight.grad for weight in engine.module.parameters() if weight.grad is not None]
+        whole = float(torch.nn.utils.get_total_norm(gradients))
+    engine.step()
+    return float(engine.get_global_grad_norm() or 0.0) if whole is None else whole

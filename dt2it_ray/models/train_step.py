@@ -9,7 +9,7 @@ from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.models.flops import Meter
 from dt2it_ray.models.sampler import Sampler
 from dt2it_ray.models.schedule import Schedule
-from dt2it_ray.models.train_engine import PEAK
+from dt2it_ray.models.train_engine import PEAK, update
 from dt2it_ray.models.train_figures import add, from_workers, means_of, over_workers
 from dt2it_ray.models.train_pass import Forward, fail_of_pairs
 from dt2it_ray.models.train_settings import TrainSettings
@@ -51,8 +51,7 @@ class Trainer:
             self.sampler.hear(from_workers(self._errors))
         if sums["broken"]:
             fail_of_pairs(f"step {step}: a reward or a loss is not finite", suspects)
-        self.engine.step()
-        norm = float(self.engine.get_global_grad_norm() or 0.0)
+        norm = update(self.engine)
         if not np.isfinite(norm):
             fail_of_pairs(f"step {step}: the gradient is not finite", self._groups.pair_ids(batch))
         means = means_of(sums, weight)

@@ -84,9 +84,11 @@ def test_a_loss_that_is_not_finite_names_its_pair(job: TrainJob, tmp_path: Path)
         trained(pairs, LossSettings(margin_scale=1.0))
 
 
-def test_a_gradient_that_is_not_finite_names_the_pairs_of_its_step(job: TrainJob, tmp_path: Path) -> None:
+@pytest.mark.parametrize("stage", [0, 2])
+def test_a_gradient_that_is_not_finite_names_the_pairs_of_its_step(job: TrainJob, tmp_path: Path, stage: int) -> None:
     # Losses are finite, and the square of the gradient's norm is not.
     pairs = with_strengths(job, tmp_path, (0.0,) * 6)
+    pairs = dataclasses.replace(pairs, settings=pairs.settings.model_copy(update={"zero_stage": stage}))
     with pytest.raises(
         StageFailed, match=r"step 0: the gradient is not finite\. Pairs: (pair-short-00\d(, )?){4}\. Look"
     ):
