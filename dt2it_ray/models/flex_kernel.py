@@ -20,7 +20,7 @@ LEAST_TILES = 2
 DTYPES = (torch.bfloat16, torch.float16, torch.float32)
 """Which the kernel computes in on a GPU."""
 APART = {torch.float32: 5e-3}
-"""How far the trial of a kernel may be from plain attention: TF32's rounding, else bfloat16's."""
+"""How far the trial of a kernel may be from plain attention, as a share: TF32's rounding, else bfloat16's."""
 
 
 class Heads(NamedTuple):
@@ -62,14 +62,15 @@ def trouble_of(heads: Heads, device: torch.device, dtype: torch.dtype, trains: b
     except Exception as error:  # noqa: BLE001 - compilers raise what they like
         trouble = f"{type(error).__name__}: {(str(error).strip() or '?').splitlines()[0]}"
     else:
-        trouble = f"its result is {apart:.2g} from plain attention" if apart > APART.get(dtype, 5e-2) else ""
+        # Written so that what is not a number is trouble, too.
+        trouble = "" if apart <= APART.get(dtype, 5e-2) else f"its result is {apart:.2g} from plain attention"
     if trouble:
         print(f"attention: FlexAttention does not work here, so blocks it is: {trouble}", file=sys.stderr, flush=True)
     return trouble
 
 
 def _apart(heads: Heads, device: torch.device, dtype: torch.dtype, trains: bool) -> float:
-    """The largest difference between both ways over outputs and, if wanted, gradients, of which most are about 1."""
+    """The largest difference between both ways over outputs and, if wanted, gradients, as a share of the largest."""
     length = LEAST_TILES * TILE
     draw = torch.Generator().manual_seed(0)
     given = [
@@ -87,9 +88,10 @@ def _apart(heads: Heads, device: torch.device, dtype: torch.dtype, trains: bool)
         states = [each.to(device, dtype).requires_grad_(trains) for each in given]
         seen = way(*states)
         if trains:
-            seen.square().mean(dim=1).sum().backward()
+            seen.square().sum().backward()
         told.append([seen.detach(), *(each.grad for each in states if each.grad is not None)])
-    return max(float((ours - plain).abs().max()) for ours, plain in zip(*told, strict=True))
+    shares = [(ours - plain).abs().max() / plain.abs().max() for ours, plain in zip(*told, strict=True)]
+    return float(torch.stack(shares).max())
 
 
 def flex_mask(batch: PrefixBatch) -> BlockMask:

@@ -203,9 +203,10 @@ def test_a_kernel_that_computes_something_else_is_left_alone(monkeypatch: pytest
     trouble_of.cache_clear()
     assert trouble_of(heads, CPU, torch.float32, False) == ""
     right = flex_kernel.flex_attention
-    monkeypatch.setattr(flex_kernel, "flex_attention", lambda *given, **how: 1.5 * right(*given, **how))
-    trouble_of.cache_clear()
-    assert "from plain attention" in trouble_of(heads, CPU, torch.float32, False)
+    for wrong in (1.5, float("nan")):
+        monkeypatch.setattr(flex_kernel, "flex_attention", lambda *given, by=wrong, **how: by * right(*given, **how))
+        trouble_of.cache_clear()
+        assert "from plain attention" in trouble_of(heads, CPU, torch.float32, False)
     trouble_of.cache_clear()
 
 
