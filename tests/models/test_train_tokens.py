@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -160,6 +160,14 @@ def test_workers_with_unequal_shares_take_as_many_passes_and_learn_what_one_does
     assert train_together(two, tmp_path / "s2", workers=2)
     assert_alike(trained(changed(job, tmp_path / "one")), tmp_path / "two")
     assert [step["passes"] for step in read_training_log(two.output)] == [max(step) for step in needed]
+
+
+@pytest.mark.parametrize(("stage", "offload"), [(1, "optimizer"), (2, "optimizer"), (3, "weights")])
+def test_passes_add_up_in_the_machines_memory_too(
+    job: TrainJob, tmp_path: Path, stage: int, offload: Literal["optimizer", "weights"]
+) -> None:
+    left = dataclasses.replace(changed(job, tmp_path / "left", BUDGET, zero_stage=stage), offload=offload)
+    assert_alike(trained(changed(job, tmp_path / "plain")), trained(left))
 
 
 def test_a_training_that_is_killed_inside_an_epoch_ends_with_the_same_bytes(job: TrainJob, tmp_path: Path) -> None:
