@@ -35,6 +35,8 @@ def train_while(change: str, job: Mapping[str, Any], checkpoint_every_steps: int
     # A short name, as it becomes part of those of sockets.
     with tempfile.TemporaryDirectory(prefix="dt2it-", ignore_cleanup_errors=True) as home:
         private = {"HOME": home, "RAY_TMPDIR": home, "RAY_AUTH_MODE": "disabled", "PYTHONPATH": str(ROOT)}
+        # Sooner than a user's: for workers that Ray puts on the machine that is gone.
+        private["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = "10"
         done = subprocess.run(
             [sys.executable, "-m", "tests.engine.elastic_cluster", change, str(output)],
             env={name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"} | private,
