@@ -15,8 +15,8 @@ class ShortcutSettings(Settings):
     """Off: all pairs count alike, as in arXiv 2604.19544."""
     proxy: Literal["backbone", "head", "separate"] = "backbone"
     """What the proxy's loss teaches beside its head: the shared backbone; nothing (`head`), which keeps the backbone
-    from learning the shortcut but makes a weaker proxy; or a copy of the backbone (`separate`), a proxy at full strength
-    that costs the memory of a second text model in training."""
+    from learning the shortcut but makes a weaker proxy; or a copy of the backbone (`separate`), a proxy at full
+    strength that costs the memory of a second text model in training."""
     normalise: Literal["none", "last_mean_1"] = "none"
     """`last_mean_1` divides coefficients by their mean in the step before (0.5 in the first), so that they are about 1
     and the proxy's loss does not outweigh them. The mean of the same step would need all its pairs before the first
