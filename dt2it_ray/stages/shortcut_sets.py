@@ -1,7 +1,7 @@
 """How sets of pairs are made in which a style tells the wrong answer in a share of the pairs (embedded world)."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pyarrow as pa
 from pydantic import Field, model_validator
@@ -14,6 +14,10 @@ from dt2it_ray.stages import world
 from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Step, Workplace
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Family = Literal["colour", "shape", "count", "position", "existence", "word", "chart"]
+HARD: tuple[Family, ...] = ("count", "position", "word", "chart")
+"""Questions that ask for more than what is there and how it looks: of those the tiny model answers others too well for
+a shortcut to mislead it."""
 
 
 class ShortcutSetSettings(Settings):
@@ -22,6 +26,8 @@ class ShortcutSetSettings(Settings):
     seed: int = 0
     shares: dict[str, Share] = Field(min_length=1)
     """Part of the pairs whose wrong answer is the hedged one, by set."""
+    families: tuple[Family, ...] = Field(default=HARD, min_length=1)
+    """What questions are about."""
 
 
 class ShortcutSizes(Settings):
@@ -33,6 +39,8 @@ class ShortcutSizes(Settings):
     """Of each test."""
     share: float = Field(default=0.995, ge=0.5, le=1)
     """Part of the pairs to train on in which the shortcut is right."""
+    families: tuple[Family, ...] = Field(default=HARD, min_length=1)
+    """What the questions of all sets are about."""
 
     @model_validator(mode="after")
     def _has_an_exception(self) -> "ShortcutSizes":
@@ -48,11 +56,11 @@ def build_sets(settings: ShortcutSetSettings, place: Workplace) -> BatchFn:
     """A function from numbers to rows, one for one."""
 
     def make(batch: pa.Table) -> Outcome:
-        numbered = batch.to_pylist()
-        rows = [
-            shortcut_row(row["prompt_id"], row["source"], settings.seed, row["number"], settings.shares[row["source"]])
-            for row in numbered
-        ]
+        rows = []
+        for row in batch.to_pylist():
+            share, source = settings.shares[row["source"]], row["source"]
+            made = shortcut_row(row["prompt_id"], source, settings.seed, row["number"], share, settings.families)
+            rows.append(made)
         return Outcome(pa.Table.from_pylist(rows, schema=BENCHMARK_ROWS))
 
     return make
@@ -65,13 +73,12 @@ def plan_shortcut_sets(add: world.AddStep, folder: str, seed: int, sizes: Shortc
     """Add the steps that make the pairs to train on, and the tests: the shortcut is right as often as in training, in
     half of the pairs, and as seldom as it was wrong in training."""
     tests = {IN_DISTRIBUTION: sizes.share, UNCORRELATED: 0.5, REVERSED: 1 - sizes.share}
-    made = [
-        _plan(add, f"{folder}/train", seed, {TRAIN: sizes.pairs}, {TRAIN: sizes.share}),
-        _plan(add, f"{folder}/tests", seed, dict.fromkeys(tests, sizes.tests), tests),
-    ]
-    return made[0], made[1]
+    learned = ShortcutSetSettings(seed=seed, shares={TRAIN: sizes.share}, families=sizes.families)
+    tested = ShortcutSetSettings(seed=seed, shares=tests, families=sizes.families)
+    train = _plan(add, f"{folder}/train", {TRAIN: sizes.pairs}, learned)
+    return train, _plan(add, f"{folder}/tests", dict.fromkeys(tests, sizes.tests), tested)
 
 
-def _plan(add: world.AddStep, folder: str, seed: int, sizes: Mapping[str, int], shares: Mapping[str, float]) -> Step:
-    index = add(f"{folder}/index", world.INDEX, world.IndexSettings(seed=seed, sizes=dict(sizes)), {})
-    return add(f"{folder}/rows", SHORTCUT_SETS, ShortcutSetSettings(seed=seed, shares=dict(shares)), {"rows": index})
+def _plan(add: world.AddStep, folder: str, sizes: Mapping[str, int], settings: ShortcutSetSettings) -> Step:
+    index = add(f"{folder}/index", world.INDEX, world.IndexSettings(seed=settings.seed, sizes=dict(sizes)), {})
+    return add(f"{folder}/rows", SHORTCUT_SETS, settings, {"rows": index})

@@ -44,3 +44,8 @@ def test_exceptions_are_spread_over_the_numbers() -> None:
     exceptions = [number for number in range(1000) if not follows(number, 0.98)]
     assert len(exceptions) == 20
     assert {later - earlier for earlier, later in itertools.pairwise(exceptions)} == {50}
+
+
+def test_questions_are_of_the_families_asked_for() -> None:
+    families = {shortcut_row("p", "toy", 0, number, 0.5, ("count", "chart"))["category"] for number in range(PAIRS)}
+    assert families == {"count", "chart"}
