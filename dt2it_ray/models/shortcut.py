@@ -61,8 +61,8 @@ class ShortcutAware(nn.Module):
 
 
 def _blind_copy(model: RewardModel) -> RewardModel:
-    """A model that begins as this one, without its vision tower and its head."""
-    left_out = {id(model.backbone.visual): nn.Identity(), id(model.score): nn.Identity()}
+    """A model that begins as this one, without its vision tower, what that made of images, and its head."""
+    left_out = {id(model.backbone.visual): nn.Identity(), id(model.score): nn.Identity(), id(model.looks): {}}
     return copy.deepcopy(model, left_out)
 
 

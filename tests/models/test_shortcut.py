@@ -88,6 +88,15 @@ def test_a_separate_proxy_begins_as_the_backbone_and_learns_apart_from_it(folder
     assert not [name for name, _ in module.named_parameters() if "reader.backbone.visual" in name]
 
 
+def test_a_separate_proxy_keeps_no_copy_of_what_the_vision_tower_makes(folder: str) -> None:
+    model = new_reward_model(folder, "float32", seed=0)
+    model.looks = {"image": (torch.zeros(4, model.width),)}
+    reader = ShortcutAware(model, ShortcutSettings(enabled=True, proxy="separate"), seed=0).reader
+    assert reader is not None
+    assert reader.looks == {}
+    assert list(model.looks) == ["image"]
+
+
 def test_the_mean_coefficient_is_remembered_within_bounds(folder: str) -> None:
     module = aware(folder)
     assert module.focus.item() == FIRST_FOCUS
