@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import model_validator
+
 from dt2it_ray.data.formats.preferences.mapping import ColumnMapping
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.pipeline.ingest_plan import OutsideFiles, name_of
@@ -25,6 +27,12 @@ class HeldOutSettings(Settings):
     """Format of the rows. Empty: read as the input is, `ingest.mapping` included."""
     mapping: ColumnMapping | None = None
     """Which columns say what, for `format: mapping`. How rows are checked is as `ingest` says."""
+
+    @model_validator(mode="after")
+    def _names_one_format(self) -> "HeldOutSettings":
+        if (self.format == "mapping") != (self.mapping is not None):
+            raise ValueError("held_out.format=mapping and held_out.mapping go together; give both or none")
+        return self
 
 
 def plan_held_out(add: AddStep, settings: ReadingSettings, held_out: HeldOutSettings) -> Step:

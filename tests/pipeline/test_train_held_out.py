@@ -72,6 +72,15 @@ def test_a_held_out_file_may_have_a_format_of_its_own(tmp_path: Path, training: 
     assert len(answers(training.rows)) == 6
 
 
+COLUMNS = {"question": "q", "chosen": "a", "rejected": "b"}
+
+
+@pytest.mark.parametrize("tree", [{"mapping": COLUMNS}, {"format": "trl", "mapping": COLUMNS}, {"format": "mapping"}])
+def test_a_mapping_that_nobody_would_read_is_refused(tmp_path: Path, tree: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"held_out\.format=mapping and held_out\.mapping go together"):
+        held_out(tmp_path, OTHER, **tree)
+
+
 def test_refused_rows_of_the_held_out_file_say_so(tmp_path: Path, training: FakeTraining) -> None:
     run_train(held_out(tmp_path, [*OTHER, flat("Which?", "same", "same")]))
     (row,) = map(json.loads, (tmp_path / "out" / "dropped.jsonl").read_text("utf-8").splitlines())
