@@ -49,11 +49,16 @@ class AskedOnce:
         self._last: tuple[list[GenerationRequest], list[list[Completion] | Dropped]] = ([], [])
 
     def generate(self, requests: Sequence[GenerationRequest]) -> list[list[Completion] | Dropped]:
-        """What the other one makes of the requests."""
-        asked, made = self._last
-        if asked != list(requests):
-            made = self._generator.generate(requests)
-            self._last = (list(requests), made)
+        """What the other one makes of the requests. What failed is tried again: a server may be back."""
+        wanted = list(requests)
+        asked, known = self._last
+        made: list[list[Completion] | Dropped] = list(known) if asked == wanted else [NOTHING_WRITTEN for _ in wanted]
+        missing = [place for place, replies in enumerate(made) if isinstance(replies, Dropped)]
+        if missing:
+            replies = self._generator.generate([wanted[place] for place in missing])
+            for place, reply in zip(missing, replies, strict=True):
+                made[place] = reply
+            self._last = (wanted, made)
         return made
 
 

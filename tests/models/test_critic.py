@@ -6,7 +6,7 @@ from dt2it_ray.data.chat import answered
 from dt2it_ray.data.critiques import CRITIQUE_REQUEST
 from dt2it_ray.data.dropped import Dropped
 from dt2it_ray.data.schema import DropReason
-from dt2it_ray.models.critic import Critic, CritiqueScorer
+from dt2it_ray.models.critic import AskedOnce, Critic, CritiqueScorer
 from dt2it_ray.models.protocols import Completion, Conversation, GenerationRequest
 
 
@@ -47,3 +47,12 @@ def test_an_answer_that_no_critique_is_written_of_is_dropped_with_the_reason() -
     assert [request.messages[-1]["content"] for request in generator.asked] == [CRITIQUE_REQUEST["en"]] * 3
     assert len({request.key for request in generator.asked}) == 3
     assert scorer.fingerprint == "fake"
+
+
+def test_what_failed_is_asked_for_again_and_what_was_written_is_not() -> None:
+    generator = FakeCritic({"one": Dropped(DropReason.ENDPOINT_FAILED, "the server is away")})
+    critic = Critic(AskedOnce(generator))
+    assert isinstance(critic.write([conversation("one")])[0], Dropped)
+    generator.texts["one"] = "short"
+    assert [critic.write([conversation("one")]) for _ in range(2)] == [["short"], ["short"]]
+    assert len(generator.asked) == 2
