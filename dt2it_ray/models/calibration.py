@@ -66,7 +66,7 @@ class CalibratedScorer:
         if found.fingerprint != scorer.fingerprint:
             raise StoreError(
                 f"{folder}/{CALIBRATION} was fitted to the model {found.fingerprint}, and the folder holds "
-                f"{scorer.fingerprint}: run `dt2it calibrate` again"
+                f"{scorer.fingerprint}: other weights, or another writer of critiques. Run `dt2it calibrate` again"
             )
         self._scorer, self.calibration, self._decimals = scorer, found, decimals
         self.fingerprint = content_id("calibrated", scorer.fingerprint, f"{found.temperature!r} {found.mean!r}")[:16]

@@ -46,27 +46,7 @@ def export_weights(source: str, output: str, to: str, card: Callable[[RewardConf
         ConfigError: there is no such target, it cannot hold this readout, or the output is there already.
         StoreError: the source cannot be read.
     """
-    if to not in TARGETS:
-        raise ConfigError(f"to={to}: weights are written as {', '.join(TARGETS)}")
-    if Path(output).exists():
-        raise ConfigError(f"output={output}: it exists already; name a new folder")
-    together = read_ensemble(source)
-    if together is not None:
-        raise ConfigError(
-            f"{source} is an ensemble, which no other tool computes: export its members one by one: "
-            f"{', '.join(together[0])}"
-        )
-    known = config_of(source)
-    if known.critiques:
-        raise ConfigError(
-            f"{source} reads a critique behind each answer, which it writes itself: no other form holds both. Copy the "
-            "folder as it is to use it elsewhere with `dt2it score` and `dt2it serve`"
-        )
-    if to != "reward_model" and not known.plain:
-        raise ConfigError(
-            f"to={to}: this form holds one linear layer on the last token, and {source} has head={known.head}, "
-            f"pooling={known.pooling}, fusion={known.fusion}. Serve it with `dt2it serve`, or export to=reward_model"
-        )
+    known = _exportable(source, output, to)
     model, encoder, config = open_reward_model(source, known.dtype, config=known)
     layout = _layout(to, model.backbone.config.model_type, config)
 
@@ -81,6 +61,32 @@ def export_weights(source: str, output: str, to: str, card: Callable[[RewardConf
         moved = calibration.model_copy(update={"fingerprint": written.fingerprint})
         Path(output, CALIBRATION).write_text(moved.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return written
+
+
+def _exportable(source: str, output: str, to: str) -> RewardConfig:
+    """What is known of the source. Raises ConfigError where the target cannot hold it."""
+    if to not in TARGETS:
+        raise ConfigError(f"to={to}: weights are written as {', '.join(TARGETS)}")
+    if Path(output).exists():
+        raise ConfigError(f"output={output}: it exists already; name a new folder")
+    together = read_ensemble(source)
+    if together is not None:
+        raise ConfigError(
+            f"{source} is an ensemble, which no other tool computes: export its members one by one: "
+            f"{', '.join(together[0])}"
+        )
+    known = config_of(source)
+    if known.critiques:
+        raise ConfigError(
+            f"{source} reads a critique behind each answer, which no other tool brings. Copy the "
+            "folder as it is to use it elsewhere with `dt2it score` and `dt2it serve`"
+        )
+    if to != "reward_model" and not known.plain:
+        raise ConfigError(
+            f"to={to}: this form holds one linear layer on the last token, and {source} has head={known.head}, "
+            f"pooling={known.pooling}, fusion={known.fusion}. Serve it with `dt2it serve`, or export to=reward_model"
+        )
+    return known
 
 
 def config_of(folder: str) -> RewardConfig:

@@ -29,7 +29,8 @@ class Evaluator:
         """Pairs of the last evaluation that this worker could not encode."""
 
     def measure(self, step: int) -> dict[str, Any]:
-        """The figures of the pairs as in training, by `EVALUATED`, over all workers, after a step.
+        """The figures of the pairs as in training, by `EVALUATED`, over all workers, after a step; with the number of
+        those that could not be encoded, if there are any.
 
         Raises:
             StageFailed: a reward is not finite; on every worker, with the ids of the pairs.
@@ -43,8 +44,10 @@ class Evaluator:
         if sums["broken"]:
             suspects = [name for each in taken for name in each.suspects]
             fail_of_pairs(f"evaluation after step {step}: a reward or a loss is not finite", suspects)
+        lost = from_workers(self.refused)
         means = means_of(sums, float(self._groups.weights.sum()))
-        return {f"{EVALUATED}{name}": figure for name, figure in {**means, "pairs": int(sums["pairs"])}.items()}
+        told = {**means, "pairs": int(sums["pairs"]), **({"refused": len(lost)} if lost else {})}
+        return {f"{EVALUATED}{name}": figure for name, figure in told.items()}
 
     def errors(self) -> list[tuple[int, float]]:
         """Of all groups by number, see `Pass.errors`; the same on all workers."""

@@ -117,7 +117,7 @@ def test_a_calibration_that_is_missing_or_of_other_weights_is_an_error(
         open_scorer(folders[1], CALIBRATED)
     calibrate(folders[0], 2.0, 0.0)
     Path(folders[1], CALIBRATION).write_text(Path(folders[0], CALIBRATION).read_text())
-    with pytest.raises(StoreError, match=r"was fitted to the model .* run `dt2it calibrate` again"):
+    with pytest.raises(StoreError, match=r"was fitted to the model .* Run `dt2it calibrate` again"):
         open_scorer(folders[1], CALIBRATED)
     Path(folders[1], CALIBRATION).write_text('{"temperature": -1}')
     with pytest.raises(ConfigError, match="temperature"):

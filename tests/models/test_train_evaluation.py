@@ -142,6 +142,9 @@ def test_a_held_out_pair_that_cannot_be_used_is_refused_by_name(job: TrainJob, t
     train(dataclasses.replace(measured, settings=settings), LocalSession(tmp_path / "state"))
     refused = {row["key"] for row in read_refused_pairs(str(tmp_path))}
     assert refused == {f"pair-wrong-{number:03}" for number in range(12)}
+    (last,) = read_training_log(str(tmp_path))[-1:]
+    assert last["eval_refused"] == len([name for name in held_out_names(measured) if "wrong" in name]) > 0
+    assert last["eval_pairs"] + last["eval_refused"] == len(held_out_names(measured))
 
 
 def test_what_cannot_be_evaluated_on_is_named(job: TrainJob, tmp_path: Path) -> None:
