@@ -65,7 +65,7 @@ def trouble_of(heads: Heads, device: torch.device, dtype: torch.dtype, trains: b
         # Written so that what is not a number is trouble, too.
         trouble = "" if apart <= APART.get(dtype, 5e-2) else f"its result is {apart:.2g} from plain attention"
     if trouble:
-        print(f"attention: FlexAttention does not work here, so blocks it is: {trouble}", file=sys.stderr, flush=True)
+        print(f"attention: FlexAttention does not work here, auto takes blocks: {trouble}", file=sys.stderr, flush=True)
     return trouble
 
 

@@ -189,7 +189,7 @@ def test_a_kernel_that_does_not_compile_is_told_once_and_left_alone(
     heads = Heads(4, 2, 8)
     for _ in range(2):
         assert trouble_of(heads, CPU, torch.float32, False) == "NotImplementedError: head width 8 is too small"
-    assert capsys.readouterr().err.count("so blocks it is: NotImplementedError: head width 8 is too small\n") == 1
+    assert capsys.readouterr().err.count("auto takes blocks: NotImplementedError: head width 8 is too small\n") == 1
     monkeypatch.setattr(flex_kernel, "trouble_of", lambda *_: "too small")
     backbone = opened(vision, "auto")[0].backbone
     assert not takes_flex("auto", backbone, torch.device("cuda"), torch.bfloat16)
