@@ -6,11 +6,12 @@ RUNS ?= runs
 VLLM_VENV := .venv-vllm
 VLLM_PYTHON := $(VLLM_VENV)/bin/python
 
-.PHONY: help venv venv-vllm demo test test-vllm coverage check format clean
+.PHONY: help venv venv-vllm demo test test-cluster test-vllm coverage check format clean
 
 help:
 	@echo "make demo      run the whole loop on this machine and write $(RUNS)/demo/report/index.html"
 	@echo "make test      run the tests"
+	@echo "make test-cluster  run the tests that add and lose machines of a live Ray cluster, about 3 minutes"
 	@echo "make test-vllm run the tests of the vLLM engine, with vLLM's CPU build in $(VLLM_VENV)"
 	@echo "make coverage  how much of the pure parts (rules, data, store) their tests run; fails below 90 %"
 	@echo "make check     format, lint and types"
@@ -43,6 +44,9 @@ demo: venv
 
 test: venv
 	$(BIN)/python -m pytest
+
+test-cluster: venv
+	$(BIN)/python -m pytest -m cluster tests/engine
 
 test-vllm: venv-vllm
 	$(VLLM_PYTHON) -m pytest tests/models/vllm

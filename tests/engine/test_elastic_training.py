@@ -15,7 +15,7 @@ from tests.models.gang import train_together
 from tests.models.random_model import write_toy_pairs
 from tests.models.test_train_loop import WEIGHTS
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
 STEPS = 16
 SAVED_EVERY = 3
 
