@@ -7,8 +7,7 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from dt2it_ray.errors import ConfigError
-from dt2it_ray.models.backbones import find_backbone
-from dt2it_ray.models.engines import EngineSettings
+from dt2it_ray.models.engines import EngineSettings, with_checkpoint
 from dt2it_ray.models.ensemble import read_ensemble
 from dt2it_ray.models.model_settings import CollateSettings, SamplingSettings, ScoreSettings
 from dt2it_ray.models.reward_settings import REWARD_CONFIG
@@ -61,15 +60,15 @@ def find_critic(critic: CriticSettings, models: Iterable[str]) -> CriticSettings
         return critic
     folders = list(models)
     if not any(map(reads_critiques, folders)):
+        silent = f"{', '.join(folders)} read no critiques (no `critiques: true` in {REWARD_CONFIG})"
         raise ConfigError(
-            f"critic does nothing here: {', '.join(folders)} read no critiques (no `critiques: true` in "
-            f"{REWARD_CONFIG}); leave it out, or name a model that was trained with loss.critique.enabled=true"
+            f"critic does nothing here: {silent if folders else 'no reward model scores'}; leave it out, or name a "
+            "model that was trained with loss.critique.enabled=true"
         )
     engine = critic.engine
-    if engine is None or engine.kind == "endpoint":
+    if engine is None or engine.backbone is not None:
         return critic
-    engine = engine.model_copy(update={"backbone": engine.backbone or find_backbone(engine.model)})
-    return critic.model_copy(update={"engine": engine})
+    return critic.model_copy(update={"engine": with_checkpoint(engine, None)})
 
 
 def reads_critiques(folder: str) -> bool:

@@ -42,8 +42,8 @@ class EngineSettings(Settings):
         return self
 
 
-def with_checkpoint(engine: EngineSettings, backbone: Backbone) -> EngineSettings:
-    """The engine with its own checkpoint, or with the run's where it names none. A server needs neither.
+def with_checkpoint(engine: EngineSettings, backbone: Backbone | None) -> EngineSettings:
+    """The engine with its own checkpoint, or with the one given where it names none. A server needs neither.
 
     Raises:
         ConfigError: `model` is no checkpoint.

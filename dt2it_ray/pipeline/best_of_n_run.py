@@ -13,7 +13,7 @@ from dt2it_ray.data.formats.own_pairs import FORMAT
 from dt2it_ray.data.formats.records import read_records
 from dt2it_ray.data.schema import PROMPTS
 from dt2it_ray.errors import InputError
-from dt2it_ray.models.critic_settings import CriticSettings
+from dt2it_ray.models.critic_settings import CriticSettings, find_critic
 from dt2it_ray.models.model_settings import ScoreSettings
 from dt2it_ray.models.protocols import Scorer
 from dt2it_ray.pipeline.evaluate_score import EvaluatePlace, scorer_of
@@ -52,7 +52,8 @@ def measure_best_of_n(settings: BestOfNSettings) -> dict[str, Any]:
     """The curve as plain values; see `best_of_n`. Prompts without rewards are left out and counted as `unscored`.
 
     Raises:
-        InputError: rows or rewards do not fit. StoreError: a file or the model cannot be read.
+        InputError: rows or rewards do not fit. StoreError: a file or the model cannot be read. ConfigError: `critic`
+            is set, and no model that reads critiques scores.
     """
     folder, name = parent_and_name(settings.rows)
     rows = list(read_answer_rows(folder, name))
@@ -93,6 +94,9 @@ def _line(point: dict[str, Any]) -> str:
 
 
 def _rewards(settings: BestOfNSettings, rows: Sequence[AnswerRow], folder: Folder) -> list[Sequence[float] | None]:
+    if settings.rewards or not settings.model:
+        # Refused where it would do nothing.
+        find_critic(settings.critic, ())
     if settings.rewards:
         place, name = parent_and_name(settings.rewards)
         items = [PlacedItem(row.where, row.item, 0) for row in rows]

@@ -8,7 +8,8 @@ import pytest
 
 from dt2it_ray.cli import main
 from dt2it_ray.data.formats.answer_rows import read_answer_rows
-from dt2it_ray.errors import InputError
+from dt2it_ray.errors import ConfigError, InputError
+from dt2it_ray.models.critic_settings import CriticSampling, CriticSettings
 from dt2it_ray.pipeline.best_of_n_run import BestOfNSettings, measure_best_of_n, score_answers
 from dt2it_ray.store.files import Folder
 from tests.stages.rows import ToyScorer
@@ -27,6 +28,14 @@ def test_rewards_stand_in_the_rows_or_in_a_file_of_their_own(tmp_path: Path) -> 
     assert [point["oracle"]["value"] for point in inside["curve"]] == pytest.approx([5, 23 / 3, 9], abs=1e-6)
     rows, given = write(tmp_path / "b.jsonl", [ROW]), write(tmp_path / "r.jsonl", [{"id": "a", "rewards": [3, 2, 1]}])
     assert measure_best_of_n(BestOfNSettings(rows=rows, rewards=given))["curve"] == inside["curve"]
+
+
+def test_a_critic_without_a_model_that_scores_is_refused(tmp_path: Path) -> None:
+    rows = write(tmp_path / "a.jsonl", [ROW | {"rewards": [3, 2, 1]}])
+    critic = CriticSettings(sampling=CriticSampling(max_new_tokens=6))
+    for rewards in ("", rows):
+        with pytest.raises(ConfigError, match="critic does nothing here: no reward model scores"):
+            measure_best_of_n(BestOfNSettings(rows=rows, rewards=rewards, critic=critic))
 
 
 def test_a_model_scores_every_answer_and_a_row_that_it_refuses_is_left_out(tmp_path: Path) -> None:

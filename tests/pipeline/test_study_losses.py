@@ -37,6 +37,11 @@ def test_losses_are_fitted_to_the_same_pairs_and_differ_in_what_they_name(kind: 
         assert differing(fitted(step).model_dump(), fitted(plain).model_dump()) == set(change)
 
 
+def test_families_of_questions_that_there_are_not_are_named() -> None:
+    with pytest.raises(ValueError, match=r"\['smell'\] are no families of questions"):
+        LossStudySettings.model_validate({"shortcut": {"families": ["count", "smell"]}})
+
+
 def test_the_ensemble_is_of_plain_models_with_heads_of_their_own() -> None:
     steps = {step.name: step for step in plan_losses(LossStudySettings(seeds=(4,)))}
     members = steps["world-4/benchmarks/ensemble/score"].inputs.values()
