@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from dt2it_ray.data.critiques import CRITIQUE_COLUMNS
 from dt2it_ray.data.formats.derived_sets import INDEX
 from dt2it_ray.data.formats.preferences.llama_factory import described
 from dt2it_ray.data.formats.preferences.registry import PREFERENCE_FORMATS, WRITTEN
+from dt2it_ray.data.preferences import CRITIQUED_PREFERENCES, PREFERENCES
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.pipeline.construct_run import OUTPUT_STEP
 from dt2it_ray.pipeline.ingest_plan import LAST
@@ -41,8 +44,8 @@ def export_preferences(source: str, output: str, to: str, pairs: str = "") -> st
     if to not in WRITTEN:
         kind = "only read" if to in PREFERENCE_FORMATS else "not known"
         raise ConfigError(f"to={to}: this format is {kind}; choose one of {', '.join(WRITTEN)}")
-    name, tables = _tables(Folder(source), pairs)
-    written = write_preferences(tables, output, to)
+    name, tables, columns = _tables(Folder(source), pairs)
+    written = write_preferences(tables, output, to, columns)
     beside, last = place_of(output)
     path = PurePosixPath(last)
     told = f"{written.rows:,} rows{name} in {output}"
@@ -58,20 +61,33 @@ def export_preferences(source: str, output: str, to: str, pairs: str = "") -> st
     return told
 
 
-def _tables(run: Folder, pairs: str) -> tuple[str, Iterator[pa.Table]]:
-    """The preferences of a folder, and how they are told of."""
+def _tables(run: Folder, pairs: str) -> tuple[str, Iterator[pa.Table], pa.Schema]:
+    """How the preferences of a folder are told of, their tables, and which columns a Parquet file keeps."""
     made = find_preferences(run)
     if made is not None:
         if pairs:
             raise ConfigError(f"pairs={pairs}: {run.path('')} is no run of the loop; it has no models to choose from")
-        return "", rows_of(run, made)
+        return "", rows_of(run, made), CRITIQUED_PREFERENCES if _has_critiques(run, made) else PREFERENCES
     trained = trained_preferences(run, pairs)
     if trained is None:
         raise ConfigError(
             f"{run.path('')} holds no finished step {' or '.join(STEPS)}; name a folder of `dt2it ingest`, or a run"
         )
     model, tables = trained
-    return f" of {model}", tables
+    return f" of {model}", tables, PREFERENCES
+
+
+def _has_critiques(run: Folder, made: Manifest) -> bool:
+    """Whether somebody wrote a critique of any answer."""
+    data = made.data(run)
+    for file in made.files:
+        with data.stream(file.name) as stream:
+            if not set(CRITIQUE_COLUMNS) <= set(pq.read_schema(stream).names):
+                return False
+        critiques = data.read_table(file.name, list(CRITIQUE_COLUMNS))
+        if any(column.null_count < len(column) for column in critiques.columns):
+            return True
+    return False
 
 
 def _describe(folder: Folder, path: PurePosixPath) -> None:

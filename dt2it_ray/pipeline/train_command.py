@@ -27,13 +27,12 @@ from dt2it_ray.pipeline.own_folder import (
 from dt2it_ray.pipeline.planner import Planner, refuse_misplaced
 from dt2it_ray.pipeline.preference_input import ROWS, ReadingSettings, plan_reading
 from dt2it_ray.pipeline.run_record import SUMMARY_FILE
-from dt2it_ray.pipeline.step_files import read_rows
 from dt2it_ray.pipeline.step_state import finished
 from dt2it_ray.settings import load_settings
 from dt2it_ray.stages.ingested_prompts import LOAD_INGESTED_PROMPTS, JoinSettings
 from dt2it_ray.stages.stage import NoSettings, Step, TrainPlacement
 from dt2it_ray.stages.train import TRAIN, FitSettings
-from dt2it_ray.stages.training_pairs import LOAD_CRITIQUED_PAIRS, LOAD_TRAINING_PAIRS
+from dt2it_ray.stages.training_pairs import LOAD_CRITIQUED_PAIRS, LOAD_TRAINING_PAIRS, rows_of_pairs
 from dt2it_ray.store.files import Folder
 from dt2it_ray.store.manifest import Manifest
 
@@ -217,11 +216,10 @@ def _refused(run: Folder, made: Made, trained: Manifest | None = None) -> Iterat
     yield from ({**placed(row), "held_out": True} for row in refused_rows(run, apart))
     if trained is None or not trained.dropped:
         return
-    rows = read_rows(run, made[f"{ROWS}/{LAST}"], ["pair_id", "row_id"])
-    places = dict(zip(rows["pair_id"].to_pylist(), rows["row_id"].to_pylist(), strict=True))
+    steps = {f"rows/{ROWS}": f"{ROWS}/{LAST}", HELD_OUT: f"{HELD_OUT}/{LAST}"}
+    places = rows_of_pairs({name: made[step].data(run) for name, step in steps.items() if step in made})
     for row in refused_rows(run, [trained]):
-        place = places.get(row["key"], f"{row['key']}:0")
-        yield placed({**row, "key": place, "detail": f"whole row: {row['detail']}"})
+        yield placed({**row, "key": places[row["key"]], "detail": f"whole row: {row['detail']}"})
 
 
 def _tokens(log: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

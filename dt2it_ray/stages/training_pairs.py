@@ -50,6 +50,19 @@ def _load(folders: Mapping[str, Folder], writes: pa.Schema) -> Iterator[Outcome]
             yield Outcome(pa.Table.from_pylist(pairs, schema=writes), dropped_table(refused))
 
 
+def rows_of_pairs(folders: Mapping[str, Folder]) -> dict[str, str]:
+    """The row_id of each pair that `load_training_pairs` makes of the same inputs, by pair_id."""
+    owners: dict[str, str] = {}
+    if HELD_OUT in folders:
+        _held_out(folders[HELD_OUT], owners)
+    told: dict[str, str] = {}
+    for data_set in sorted(set(folders) - {HELD_OUT}):
+        for name in parts_of(folders[data_set]):
+            for row in folders[data_set].read_table(name, COLUMNS).to_pylist():
+                told.setdefault(_pair(row, owners)["pair_id"], row["row_id"])
+    return told
+
+
 def _held_out(folder: Folder, owners: dict[str, str]) -> set[str]:
     """The content of the pairs in a folder. `owners` is as in `own_prompt`."""
     found: set[str] = set()

@@ -10,9 +10,7 @@ from dt2it_ray.pipeline.run_step import run_step
 from dt2it_ray.stages.stage import Placement
 from dt2it_ray.store.files import Folder
 from tests.engine.toy import index_step, reporter
-from tests.engine.toy_engine import metered_step, noted
-
-WAIT_S = 20
+from tests.engine.toy_engine import WAIT_S, metered_step, noted
 
 
 @pytest.fixture
@@ -37,13 +35,13 @@ def test_a_local_engine_is_closed_when_its_step_ends_and_when_it_fails(
 
 
 @pytest.mark.ray
-# An actor that has not started when the step fails is killed by Ray, hence one worker there.
+# An actor that has not started when the step ends is killed by Ray, hence one worker, or actors that wait for others.
 @pytest.mark.parametrize(("raise_at", "workers"), [(-1, 2), (417, 1)])
 def test_every_actor_closes_its_engine_when_its_step_ends_and_when_it_fails(
     ray_session: None, run: Folder, tmp_path: Path, raise_at: int, workers: int
 ) -> None:
     notes = tmp_path / "notes"
-    step = metered_step(index_step(), notes, Placement(engine="ray", workers=workers), raise_at=raise_at)
+    step = metered_step(index_step(), notes, Placement(engine="ray", workers=workers), raise_at=raise_at, peers=workers)
     if raise_at < 0:
         assert run_step(step, run, reporter()).metrics["asked"] == 1000
     else:

@@ -1,6 +1,7 @@
 """A stage over an engine that counts what it is asked and leaves a note when it is opened and closed."""
 
 import os
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from dt2it_ray.stages.engine_fn import EngineFn
 from dt2it_ray.stages.stage import MapStage, Outcome, Placement, Step, Workplace
 from tests.engine.toy import DOUBLES, NUMBERS
 
+WAIT_S = 60
+
 
 class Metered(Settings):
     """Where notes are left, what goes wrong on purpose, and a metric of every batch."""
@@ -19,6 +22,8 @@ class Metered(Settings):
     notes: str
     raise_at: int = -1
     told: Any = 0.5
+    peers: int = 1
+    """No batch is done before so many engines are open."""
 
 
 @dataclass
@@ -36,6 +41,7 @@ class Engine:
 
     def double(self, batch: pa.Table) -> Outcome:
         numbers = batch["n"].to_pylist()
+        self._wait_for_peers()
         if self.settings.raise_at in numbers:
             raise ValueError(f"cannot stand {self.settings.raise_at}")
         self.usage.asked += len(numbers)
@@ -44,6 +50,11 @@ class Engine:
 
     def close(self) -> None:
         self._note("closed")
+
+    def _wait_for_peers(self) -> None:
+        until = time.monotonic() + WAIT_S
+        while len(noted(Path(self.settings.notes), "opened")) < self.settings.peers and time.monotonic() < until:
+            time.sleep(0.05)
 
     def _note(self, what: str) -> None:
         with Path(self.settings.notes).open("a") as notes:

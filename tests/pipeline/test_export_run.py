@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from dt2it_ray.data.preferences import PREFERENCES
+from dt2it_ray.data.preferences import CRITIQUED_PREFERENCES, PREFERENCES
 from dt2it_ray.errors import ConfigError
 from dt2it_ray.pipeline.export_run import export_preferences
 from dt2it_ray.pipeline.ingest_run import run_ingest
@@ -104,6 +104,20 @@ def test_parquet_has_the_columns_of_constructed_preferences(tmp_path: Path) -> N
     table = pq.read_table(tmp_path / "set.parquet")
     assert table.schema.equals(PREFERENCES)
     assert table["images"].to_pylist()[0] == [{"bytes": picture(0), "path": "a.png"}]
+
+
+def test_parquet_keeps_critiques_where_somebody_wrote_any_and_they_come_back(tmp_path: Path) -> None:
+    rows = [flat("What?", chosen_critique="It is red, as it says."), flat("Where?")]
+    ingest(tmp_path, rows)
+    export_preferences(str(tmp_path / "out"), str(tmp_path / "set.parquet"), "flat")
+    table = pq.read_table(tmp_path / "set.parquet")
+    assert table.schema.equals(CRITIQUED_PREFERENCES)
+    back = settings_of(tmp_path, str(tmp_path / "set.parquet"), format="flat")
+    run_ingest(back.model_copy(update={"output": str(tmp_path / "back")}))
+    [path] = (tmp_path / "back" / "ingested").rglob("00000.parquet")
+    told = pq.read_table(path).sort_by([("question", "ascending")])
+    assert told["chosen_critique"].to_pylist() == ["It is red, as it says.", None]
+    assert told["rejected_critique"].to_pylist() == [None, None]
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,16 @@ def test_every_refused_pair_is_told_by_its_row_and_the_others_are_learned_from(
     ]
 
 
+def test_a_pair_that_training_refuses_is_told_by_its_row_where_sources_share_its_prompt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_over(monkeypatch, FakeTraining(refuse=lambda text: text.startswith("Red 4.")))
+    rows = [*ROWS, {**flat("What 4?", "Red 4.", "Grey."), "source": "elsewhere"}]
+    summary = run_train(settings_of(tmp_path, rows))
+    assert (summary["pairs"], summary["dropped"]) == (5, {"prompt_too_long": 2})
+    assert sorted(refused(tmp_path)) == [("rows.jsonl", 5, "prompt_too_long"), ("rows.jsonl", 7, "prompt_too_long")]
+
+
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
