@@ -70,7 +70,7 @@ def trainer_rewards(folder: str, rows: list[dict[str, Any]], scratch: Path) -> R
     passes = Passes(engine, encoder, groups, TrainSettings())
     told: Rewards = {}
     for part in np.array_split(np.arange(len(groups)), 12):
-        passes.run(part)
+        passes.run(passes.encode(part))
         sides = [f"{groups.pairs(int(place))[0].pair_id}-{side}" for place in part for side in (0, 1)]
         told |= dict(zip(sides, engine.rewards, strict=True))
     return told
