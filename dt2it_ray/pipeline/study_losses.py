@@ -12,12 +12,22 @@ from dt2it_ray.pipeline.construct_plan import plan_construction
 from dt2it_ray.pipeline.drive import Made
 from dt2it_ray.pipeline.planner import Planner, refuse_misplaced
 from dt2it_ray.pipeline.run_settings import PlacedSettings
-from dt2it_ray.pipeline.study_losses_arms import ARMS, CRITIQUE, ENSEMBLE, PLAIN, SHORTCUT_ARMS, with_change
+from dt2it_ray.pipeline.study_losses_arms import (
+    ANNOTATED,
+    ARMS,
+    CRITIQUE,
+    ENSEMBLE,
+    MEAN_OF_MODELS,
+    PLAIN,
+    SHORTCUT_ARMS,
+    with_change,
+)
 from dt2it_ray.pipeline.study_run import Worlds, run_study
 from dt2it_ray.settings import Settings
 from dt2it_ray.stages import critiques, evaluate, labels, mean_scores, score, shortcut_sets, train, world
 from dt2it_ray.stages.construct import ConstructSettings
 from dt2it_ray.stages.evaluate import EvaluateSettings
+from dt2it_ray.stages.score_annotated import SCORE_ANNOTATED, AnnotatedScoreSettings
 from dt2it_ray.stages.shortcut_sets import ShortcutSizes
 from dt2it_ray.stages.stage import PART_ROWS, NoSettings, Step
 from dt2it_ray.stages.world import AddStep, BenchmarkSizes, WorldSettings
@@ -94,9 +104,12 @@ def _plan_constructed(planner: Planner[LossStudySettings], seed: int) -> None:
         learned = {**inputs, "pairs": joined} if arm == CRITIQUE else inputs
         how = with_change(settings.train, change, seed)
         scores[arm] = _plan_model(planner, f"{folder}/{arm}", how, learned, tests)
+    told = AnnotatedScoreSettings(score=settings.score)
+    reader = {"rows": tests, "model": scores[CRITIQUE].inputs["model"]}
+    _plan_test(planner, tests, planner.add(f"{folder}/{ANNOTATED}/score", SCORE_ANNOTATED, told, reader))
     members = {f"{mean_scores.MEMBERS}{arm}": scores[arm] for arm in (PLAIN, *ENSEMBLE)}
-    mean = planner.add(f"{folder}/ensemble/score", mean_scores.MEAN_SCORES, NoSettings(), members)
-    planner.add(f"{folder}/ensemble/evaluate", evaluate.EVALUATE, settings.evaluate, {"rows": tests, "scores": mean})
+    mean = planner.add(f"{folder}/{MEAN_OF_MODELS}/score", mean_scores.MEAN_SCORES, NoSettings(), members)
+    _plan_test(planner, tests, mean)
 
 
 def _plan_model(
@@ -107,8 +120,14 @@ def _plan_model(
     model = planner.add(f"{name}/train", train.TRAIN, fit, inputs)
     asked = {"rows": tests, "model": model}
     scores = planner.add(f"{name}/score", score.SCORE, planner.settings.score, asked)
-    planner.add(f"{name}/evaluate", evaluate.EVALUATE, planner.settings.evaluate, {"rows": tests, "scores": scores})
+    _plan_test(planner, tests, scores)
     return scores
+
+
+def _plan_test(planner: Planner[LossStudySettings], tests: Step, scores: Step) -> None:
+    """Add the step that tests a model by its scores, beside them."""
+    name = f"{scores.name.removesuffix('score')}evaluate"
+    planner.add(name, evaluate.EVALUATE, planner.settings.evaluate, {"rows": tests, "scores": scores})
 
 
 def _under(planner: Planner[LossStudySettings], folder: str) -> AddStep:
@@ -123,7 +142,7 @@ def _under(planner: Planner[LossStudySettings], folder: str) -> AddStep:
 def _figures(settings: LossStudySettings, made: Made) -> dict[str, Any]:
     """By kind of pairs: how many of each world, and by loss and test the accuracy in each world."""
     told: dict[str, Any] = {}
-    for kind, arms in ((SHORTCUT, tuple(SHORTCUT_ARMS)), (BENCHMARKS, (*ARMS, "ensemble"))):
+    for kind, arms in ((SHORTCUT, tuple(SHORTCUT_ARMS)), (BENCHMARKS, (*ARMS, ANNOTATED, MEAN_OF_MODELS))):
         folders = [f"world-{seed}/{kind}" for seed in settings.seeds]
         told[kind] = {
             "pairs": [made[f"{folder}/{PLAIN}/train"].counts.rows_in for folder in folders],

@@ -11,8 +11,11 @@ Change = Mapping[str, Any]
 """Settings of a training by group, laid over those of the study."""
 
 FAST, CRITIQUE = "fast", "critique"
-LEARNING_RATE = 3e-4
-"""Of the whole model where it is to learn to write; a plain model is trained so, too, for comparison."""
+WRITING: Change = {"learning_rate": 1e-3, "epochs": 8}
+"""What the tiny model needs to learn to write; a plain model is trained so, too, for comparison."""
+ANNOTATED = "annotated"
+"""The model that learned critiques, with the simulated annotator's in the tests in place of its own."""
+MEAN_OF_MODELS = "ensemble"
 ENSEMBLE = {"member-1": {"seed": 1_000_003}, "member-2": {"seed": 2_000_003}}
 """Further members of the ensemble: what is added to the seed that draws the head and the order of pairs."""
 ARMS: Mapping[str, Change] = {
@@ -22,8 +25,8 @@ ARMS: Mapping[str, Change] = {
     "silu": {"model": {"head": "silu"}},
     "kwise": {"loss": {"kwise": True}},
     "contrastive": {"loss": {"contrastive": {"weight": 1.0}}},
-    FAST: {"learning_rate": LEARNING_RATE, "epochs": 3},
-    CRITIQUE: {"learning_rate": LEARNING_RATE, "epochs": 3, "loss": {"critique": {"enabled": True}}},
+    FAST: WRITING,
+    CRITIQUE: {**WRITING, "loss": {"critique": {"enabled": True}}},
     **ENSEMBLE,
 }
 """On constructed pairs, whose strengths are gaps of the judges' overalls (0 to 10)."""
@@ -38,11 +41,12 @@ TITLES = {
     "soft": "+ soft labels, temperature 1",
     "silu": "SiLU head",
     "kwise": "K-wise",
-    "ensemble": "ensemble of three",
+    MEAN_OF_MODELS: "ensemble of three",
     "sfc": "SFC",
     "contrastive": "+ contrastive, one other image",
-    FAST: "plain, three epochs at 3e-4",
-    CRITIQUE: "critiques, three epochs at 3e-4",
+    FAST: "plain, eight epochs at 1e-3",
+    CRITIQUE: "critiques, eight epochs at 1e-3, its own in the tests",
+    ANNOTATED: "the same model, the annotator's in the tests",
 }
 
 

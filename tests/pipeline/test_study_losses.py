@@ -7,7 +7,16 @@ import pytest
 from dt2it_ray.models.loss_settings import LossSettings
 from dt2it_ray.models.train_settings import TrainSettings
 from dt2it_ray.pipeline.study_losses import LossStudySettings, plan_losses
-from dt2it_ray.pipeline.study_losses_arms import ARMS, ENSEMBLE, SHORTCUT_ARMS, TITLES, losses_table, with_change
+from dt2it_ray.pipeline.study_losses_arms import (
+    ANNOTATED,
+    ARMS,
+    ENSEMBLE,
+    MEAN_OF_MODELS,
+    SHORTCUT_ARMS,
+    TITLES,
+    losses_table,
+    with_change,
+)
 from dt2it_ray.stages.stage import Step
 from dt2it_ray.stages.train import FitSettings
 
@@ -49,6 +58,13 @@ def test_the_ensemble_is_of_plain_models_with_heads_of_their_own() -> None:
     assert len(seeds) == 1 + len(ENSEMBLE)
 
 
+def test_the_model_that_learned_critiques_is_also_tested_behind_those_of_the_annotator() -> None:
+    steps = {step.name: step for step in plan_losses(LossStudySettings(seeds=(4,)))}
+    own, annotated = (steps[f"world-4/benchmarks/{arm}/score"] for arm in ("critique", "annotated"))
+    assert annotated.inputs == own.inputs
+    assert annotated.stage.name == "score_annotated"
+
+
 def test_a_world_that_is_added_leaves_the_others_as_they_are() -> None:
     alone, both = plan_losses(LossStudySettings(seeds=(5,))), plan_losses(LossStudySettings(seeds=(3, 5)))
     names = {step.name: step.fingerprint for step in both}
@@ -67,7 +83,7 @@ def test_the_table_shows_means_spreads_and_differences_world_by_world() -> None:
     tests = ("in_distribution", "uncorrelated", "reversed", "mean")
     shortcut = {arm: {test: [0.5, 0.7] for test in tests} for arm in SHORTCUT_ARMS}
     shortcut["sfc"] = {test: [0.6, 0.65] for test in tests}
-    benchmarks = {arm: {"mean": [0.9, 0.8]} for arm in (*ARMS, "ensemble")}
+    benchmarks = {arm: {"mean": [0.9, 0.8]} for arm in (*ARMS, ANNOTATED, MEAN_OF_MODELS)}
     table = losses_table(
         {
             "shortcut": {"pairs": [600, 600], "accuracy": shortcut},

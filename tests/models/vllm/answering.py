@@ -1,6 +1,7 @@
 """A stage whose vLLM engine is killed once, with the helpers to ask an engine and to find its processes."""
 
 import os
+import time
 from pathlib import Path
 
 import psutil
@@ -38,6 +39,17 @@ def engine_processes() -> list[psutil.Process]:
     return [child for child in psutil.Process().children(recursive=True) if _is_engine(child)]
 
 
+def kill_engine() -> None:
+    """End the engine's process. It may take a moment to bear its name."""
+    until = time.monotonic() + 20
+    while not (found := engine_processes()) and time.monotonic() < until:
+        time.sleep(0.2)
+    children = psutil.Process().children(recursive=True)
+    assert found, f"no engine among {[child.as_dict(['pid', 'name', 'cmdline']) for child in children]}"
+    for process in found:
+        process.kill()
+
+
 def _is_engine(process: psutil.Process) -> bool:
     try:
         return "EngineCore" in " ".join(process.cmdline()) or "EngineCore" in process.name()
@@ -55,8 +67,7 @@ def build_answering(settings: Answering, place: Workplace) -> BatchFn:
         keys = batch["id"].to_pylist()
         if not Path(settings.killed).exists():
             Path(settings.killed).touch()
-            for process in engine_processes():
-                process.kill()
+            kill_engine()
         return Outcome(pa.table({"id": keys, "answer": ask(vllm, *keys)}, schema=ANSWERS))
 
     return EngineFn(answer, vllm)

@@ -15,7 +15,7 @@ from tests.engine.toy import index_step, reporter
 pytest.importorskip("vllm.sampling_params")
 from dt2it_ray.models.vllm import engine
 from dt2it_ray.models.vllm.generator import VllmGenerator
-from tests.models.vllm.answering import ANSWER, SHORT, Answering, ask, engine_processes
+from tests.models.vllm.answering import ANSWER, SHORT, Answering, ask, engine_processes, kill_engine
 from tests.models.vllm.checkpoints import SMALL, tiny_for_vllm
 
 pytestmark = pytest.mark.vllm
@@ -29,8 +29,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Backbone:
 def test_a_dead_engine_is_an_error_and_a_new_one_answers_as_it_did(tiny: Backbone) -> None:
     vllm = VllmGenerator(tiny, SMALL, SHORT)
     first = ask(vllm, "a", "b")
-    for process in engine_processes():
-        process.kill()
+    kill_engine()
     # Requests come before, while and after vLLM finds out.
     for keys in (map(str, range(300)), "ab", "c"):
         with pytest.raises(StageFailed, match="the vLLM engine died"):
