@@ -65,7 +65,8 @@ def test_the_model_that_learned_critiques_is_also_tested_behind_those_of_the_ann
     assert annotated.inputs["model"] is own.inputs["model"]
     assert annotated.inputs["rows"].stage.writes == BENCHMARK_ROWS
     released = own.inputs["rows"].inputs.values()
-    assert released and all(source.inputs["rows"] is annotated.inputs["rows"] for source in released)
+    assert released
+    assert all(source.inputs["rows"] is annotated.inputs["rows"] for source in released)
 
 
 def test_a_world_that_is_added_leaves_the_others_as_they_are() -> None:
