@@ -53,7 +53,7 @@ test-vllm: venv-vllm
 
 coverage: venv
 	$(BIN)/python -m pytest tests/rules tests/data tests/store \
-		--cov=dt2it_ray.rules --cov=dt2it_ray.data --cov=dt2it_ray.store --cov-fail-under=90
+		--cov=dt2it_ray.rules --cov=dt2it_ray.data --cov=dt2it_ray.store --cov-report=term:skip-covered --cov-fail-under=90
 
 check: venv
 	$(BIN)/ruff format --check .
