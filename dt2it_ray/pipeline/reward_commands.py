@@ -18,6 +18,9 @@ Overrides = Annotated[
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes on Ray.")]
 Device = Annotated[str, typer.Option(help="cpu or cuda; else what the settings say.")]
 
+FEW_STEPS = 20
+"""A training of fewer optimizer steps is told to be short."""
+
 
 def train(
     input: Input = "",
@@ -98,6 +101,11 @@ def train_lines(summary: dict[str, Any]) -> list[str]:
     )
     last = f"loss {summary['loss']:.4f}, accuracy {summary['accuracy']:.3f}, margin {summary['margin']:.3f}"
     lines.append(f"Last tenth of the steps, on the pairs it learns from: {last}")
+    if summary["steps"] < FEW_STEPS:
+        lines.append(
+            f"{summary['steps']} steps are few: a smaller train.global_batch_pairs (512 unless set), more train.epochs "
+            "or a larger train.head_learning_rate teach more where pairs are few"
+        )
     if "held_out_pairs" in summary:
         lines.append(f"Held out: {summary['held_out_pairs']:,} pairs")
     lines += [f"Held out: {name} {value:.4f}" for name, value in summary.items() if name.startswith("eval_")]

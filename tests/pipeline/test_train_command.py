@@ -29,6 +29,8 @@ def test_the_model_its_log_and_figures_stand_in_the_output(tmp_path: Path, train
     assert json.loads((out / "summary.json").read_text()) == summary
     assert not (out / "rows").exists()
     assert [line for line in train_lines(summary) if "6 pairs, 1 steps, 4.0 pairs/s" in line]
+    assert [line for line in train_lines(summary) if line.startswith("1 steps are few: a smaller")]
+    assert not [line for line in train_lines(summary | {"steps": 20}) if "are few" in line]
 
 
 def test_strengths_of_the_rows_reach_the_training(tmp_path: Path, training: FakeTraining) -> None:
