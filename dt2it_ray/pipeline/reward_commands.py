@@ -103,7 +103,7 @@ def train_lines(summary: dict[str, Any]) -> list[str]:
     lines.append(f"Last tenth of the steps, on the pairs it learns from: {last}")
     if summary["steps"] < FEW_STEPS:
         lines.append(
-            f"{summary['steps']} steps are few: a smaller train.global_batch_pairs (512 unless set), more train.epochs "
+            f"{summary['steps']} steps are few: a smaller train.global_batch_pairs, more train.epochs "
             "or a larger train.head_learning_rate teach more where pairs are few"
         )
     if "held_out_pairs" in summary:

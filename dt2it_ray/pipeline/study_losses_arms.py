@@ -16,6 +16,7 @@ WRITING: Change = {"learning_rate": 1e-3, "epochs": 8}
 ANNOTATED = "annotated"
 """The model that learned critiques, with the simulated annotator's in the tests in place of its own."""
 MEAN_OF_MODELS = "ensemble"
+"""The mean of the plain model's and further members' rewards."""
 ENSEMBLE = {"member-1": {"seed": 1_000_003}, "member-2": {"seed": 2_000_003}}
 """Further members of the ensemble: what is added to the seed that draws the head and the order of pairs."""
 ARMS: Mapping[str, Change] = {
@@ -46,7 +47,7 @@ TITLES = {
     "contrastive": "+ contrastive, one other image",
     FAST: "plain, eight epochs at 1e-3",
     CRITIQUE: "critiques, eight epochs at 1e-3, its own in the tests",
-    ANNOTATED: "the same model, the annotator's in the tests",
+    ANNOTATED: "the same model, the simulated annotator's in the tests",
 }
 
 

@@ -1,6 +1,6 @@
 """How ingested preferences become the table of pairs that a training reads, with the strengths that their rows tell."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -34,20 +34,18 @@ def _load(folders: Mapping[str, Folder], writes: pa.Schema) -> Iterator[Outcome]
     owners: dict[str, str] = {}
     apart = _held_out(folders[HELD_OUT], owners) if HELD_OUT in folders else set()
     known: set[str] = set()
-    for data_set in sorted(set(folders) - {HELD_OUT}):
-        for name in parts_of(folders[data_set]):
-            pairs, refused = [], []
-            for row in folders[data_set].read_table(name, [*COLUMNS, *beside]).to_pylist():
-                pair = _pair(row, owners) | {name: row[name] for name in beside}
-                if apart and _content(row) in apart:
-                    refused.append(KEPT_APART.row(row["row_id"]))
-                elif pair["pair_id"] in known:
-                    repeats = Dropped(DropReason.ROW_REPEATED, "whole row: an earlier row has this pair", row["chosen"])
-                    refused.append(repeats.row(row["row_id"]))
-                else:
-                    known.add(pair["pair_id"])
-                    pairs.append(pair)
-            yield Outcome(pa.Table.from_pylist(pairs, schema=writes), dropped_table(refused))
+    for part in _named(folders, owners, beside):
+        pairs, refused = [], []
+        for row, pair in part:
+            if apart and _content(row) in apart:
+                refused.append(KEPT_APART.row(row["row_id"]))
+            elif pair["pair_id"] in known:
+                repeats = Dropped(DropReason.ROW_REPEATED, "whole row: an earlier row has this pair", row["chosen"])
+                refused.append(repeats.row(row["row_id"]))
+            else:
+                known.add(pair["pair_id"])
+                pairs.append(pair | {name: row[name] for name in beside})
+        yield Outcome(pa.Table.from_pylist(pairs, schema=writes), dropped_table(refused))
 
 
 def rows_of_pairs(folders: Mapping[str, Folder]) -> dict[str, str]:
@@ -56,11 +54,20 @@ def rows_of_pairs(folders: Mapping[str, Folder]) -> dict[str, str]:
     if HELD_OUT in folders:
         _held_out(folders[HELD_OUT], owners)
     told: dict[str, str] = {}
+    for part in _named(folders, owners):
+        for row, pair in part:
+            told.setdefault(pair["pair_id"], row["row_id"])
+    return told
+
+
+def _named(
+    folders: Mapping[str, Folder], owners: dict[str, str], beside: Sequence[str] = ()
+) -> Iterator[list[tuple[dict[str, Any], dict[str, Any]]]]:
+    """File by file, the rows that are not held out, each with its pair. `owners` is as in `own_prompt`."""
     for data_set in sorted(set(folders) - {HELD_OUT}):
         for name in parts_of(folders[data_set]):
-            for row in folders[data_set].read_table(name, COLUMNS).to_pylist():
-                told.setdefault(_pair(row, owners)["pair_id"], row["row_id"])
-    return told
+            rows = folders[data_set].read_table(name, [*COLUMNS, *beside]).to_pylist()
+            yield [(row, _pair(row, owners)) for row in rows]
 
 
 def _held_out(folder: Folder, owners: dict[str, str]) -> set[str]:

@@ -1,6 +1,5 @@
 """Engines are closed once when their step is over, however it ends, and what they counted is in the manifest."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,8 @@ from dt2it_ray.pipeline.run_step import run_step
 from dt2it_ray.stages.stage import Placement
 from dt2it_ray.store.files import Folder
 from tests.engine.toy import index_step, reporter
-from tests.engine.toy_engine import WAIT_S, metered_step, noted
+from tests.engine.toy_engine import metered_step, noted
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -47,10 +47,8 @@ def test_every_actor_closes_its_engine_when_its_step_ends_and_when_it_fails(
     else:
         with pytest.raises(StageFailed, match="cannot stand 417"):
             run_step(step, run, reporter())
-    until = time.monotonic() + WAIT_S
-    while noted(notes, "closed") != noted(notes, "opened") and time.monotonic() < until:
-        time.sleep(0.1)
-    assert noted(notes, "closed") == noted(notes, "opened") != []
+    assert until(lambda: noted(notes, "closed") == noted(notes, "opened"))
+    assert len(noted(notes, "opened")) == workers
 
 
 def test_metrics_of_batches_are_summed_and_a_resumed_run_has_them_all(run: Folder, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """A stage over an engine that counts what it is asked and leaves a note when it is opened and closed."""
 
 import os
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,7 @@ from dt2it_ray.settings import Settings
 from dt2it_ray.stages.engine_fn import EngineFn
 from dt2it_ray.stages.stage import MapStage, Outcome, Placement, Step, Workplace
 from tests.engine.toy import DOUBLES, NUMBERS
-
-WAIT_S = 60
+from tests.waiting import until
 
 
 class Metered(Settings):
@@ -52,9 +50,7 @@ class Engine:
         self._note("closed")
 
     def _wait_for_peers(self) -> None:
-        until = time.monotonic() + WAIT_S
-        while len(noted(Path(self.settings.notes), "opened")) < self.settings.peers and time.monotonic() < until:
-            time.sleep(0.05)
+        assert until(lambda: len(noted(Path(self.settings.notes), "opened")) >= self.settings.peers)
 
     def _note(self, what: str) -> None:
         with Path(self.settings.notes).open("a") as notes:

@@ -13,9 +13,9 @@ from dt2it_ray.data.formats.block_pool import map_blocks
 from dt2it_ray.data.formats.containers.block import Block
 from dt2it_ray.data.formats.sources import find_source
 from dt2it_ray.store.files import Folder
+from tests.waiting import WAIT_S, until
 
 ROOT = Path(__file__).parents[3]
-WAIT_S = 60
 
 
 def hold(block: Block) -> None:
@@ -27,15 +27,6 @@ def hold(block: Block) -> None:
 def parse(address: str) -> None:
     """Have one process hold the only block of a file."""
     list(map_blocks(hold, find_source(address, Folder), 1))
-
-
-def until(true: object) -> bool:
-    """Whether a function of no arguments gave true in time."""
-    assert callable(true)
-    end = time.monotonic() + WAIT_S
-    while not (came := true()) and time.monotonic() < end:
-        time.sleep(0.05)
-    return bool(came)
 
 
 def test_they_end_with_a_process_that_is_killed(tmp_path: Path) -> None:

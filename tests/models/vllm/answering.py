@@ -1,7 +1,6 @@
 """A stage whose vLLM engine is killed once, with the helpers to ask an engine and to find its processes."""
 
 import os
-import time
 from pathlib import Path
 
 import psutil
@@ -17,6 +16,7 @@ from dt2it_ray.stages.engine_fn import EngineFn
 from dt2it_ray.stages.stage import BatchFn, MapStage, Outcome, Workplace
 from tests.engine.toy import NUMBERS
 from tests.models.vllm.checkpoints import SMALL
+from tests.waiting import until
 
 SHORT = SamplingSettings(max_new_tokens=4)
 ANSWERS = pa.schema([("id", pa.string()), ("answer", pa.string())])
@@ -41,12 +41,9 @@ def engine_processes() -> list[psutil.Process]:
 
 def kill_engine() -> None:
     """End the engine's process. It may take a moment to bear its name."""
-    until = time.monotonic() + 20
-    while not (found := engine_processes()) and time.monotonic() < until:
-        time.sleep(0.2)
     children = psutil.Process().children(recursive=True)
-    assert found, f"no engine among {[child.as_dict(['pid', 'name', 'cmdline']) for child in children]}"
-    for process in found:
+    assert until(engine_processes), [child.as_dict(["pid", "name", "cmdline"]) for child in children]
+    for process in engine_processes():
         process.kill()
 
 
