@@ -15,12 +15,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from dt2it_ray.engine.ray_train import RUN_NAME
+from dt2it_ray.models.train_job import CHECKPOINTS
 from dt2it_ray.models.train_log import read_training_log
 from dt2it_ray.stages.stage import TrainPlacement
 
 ROOT = Path(__file__).parents[2]
 HELD_AT = 8
 """Steps after which a training waits for its machines to change."""
+SAVED_EVERY = 3
+SAVED_AT = HELD_AT - HELD_AT % SAVED_EVERY
+"""Steps after which the newest checkpoint before that was made."""
 PLACEMENT = TrainPlacement(workers=1, max_workers=2, resize_check_s=1, micro_batch_pairs=2, max_failures=1)
 WARNING_S = 600
 """How long a drained machine says that it will stay: it is taken away before."""
@@ -81,6 +86,16 @@ def _is_held(output: Path, workers: int, warned: bool) -> bool:
     return any(steps >= after and not (warned and not even_then) for after, even_then in held["waits"])
 
 
+def _newest_checkpoint(output: Path) -> int:
+    """How many steps were done at the newest checkpoint that Ray's controller has heard of; 0 if there is none."""
+    snapshot = output / CHECKPOINTS / RUN_NAME / "checkpoint_manager_snapshot.json"
+    try:
+        newest = json.loads(snapshot.read_text())["latest_checkpoint_result"]
+    except (FileNotFoundError, json.JSONDecodeError):  # It is written in place.
+        return 0
+    return 0 if newest is None else newest["metrics"]["step"] + 1
+
+
 class _Training:
     """A cluster with one machine and one CPU, and a training on it in a thread."""
 
@@ -113,6 +128,10 @@ class _Training:
     def wait_for_steps(self, steps: int) -> None:
         self.wait(lambda: len(read_training_log(str(self.output))) >= steps)
 
+    def wait_for_checkpoint(self, steps: int) -> None:
+        """Until Ray's controller knows of a checkpoint: it asks now and then, and of the dead it learns no more."""
+        self.wait(lambda: _newest_checkpoint(self.output) == steps)
+
     def end(self) -> None:
         import ray
 
@@ -127,6 +146,7 @@ def grow(training: _Training) -> dict[str, Any]:
     _hold(training.output, 1, (HELD_AT, True))
     training.start()
     training.wait_for_steps(HELD_AT)
+    training.wait_for_checkpoint(SAVED_AT)
     training.cluster.add_node(num_cpus=1)
     return {}
 
@@ -137,6 +157,7 @@ def lose(training: _Training) -> dict[str, Any]:
     _hold(training.output, 2, (HELD_AT, True))
     training.start()
     training.wait_for_steps(HELD_AT)
+    training.wait_for_checkpoint(SAVED_AT)
     training.cluster.remove_node(node, allow_graceful=False)
     return {}
 
@@ -156,6 +177,7 @@ def drain(training: _Training) -> dict[str, Any]:
     accepted, why = gcs.drain_node(node.node_id, reason, "a test", until_ms)
     assert accepted, why
     training.wait_for_steps(HELD_AT + 4)
+    training.wait_for_checkpoint(HELD_AT)
     saved = [path for path in training.output.rglob("checkpoint_*") if path.is_dir()]
     training.cluster.remove_node(node, allow_graceful=False)
     return {"saved": len(saved)}

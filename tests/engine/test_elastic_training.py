@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from dt2it_ray.models.train_job import TrainJob
 from dt2it_ray.models.train_log import read_training_log
-from tests.engine.elastic_cluster import HELD_AT, train_while
+from tests.engine.elastic_cluster import HELD_AT, SAVED_AT, SAVED_EVERY, train_while
 from tests.engine.test_ray_train import fields
 from tests.models.gang import train_together
 from tests.models.random_model import write_toy_pairs
@@ -17,7 +17,6 @@ from tests.models.test_train_loop import WEIGHTS
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
 STEPS = 16
-SAVED_EVERY = 3
 
 
 @pytest.fixture(scope="module")
@@ -50,16 +49,14 @@ def test_a_training_begins_with_the_workers_there_is_room_for_and_grows_with_the
 ) -> None:
     train_while("grow", fields(job, tmp_path), SAVED_EVERY)
     # The steps after the newest checkpoint are taken again, by both.
-    saved = HELD_AT - HELD_AT % SAVED_EVERY
-    assert_same_training(tmp_path, undisturbed, [1] * saved + [2] * (STEPS - saved))
+    assert_same_training(tmp_path, undisturbed, [1] * SAVED_AT + [2] * (STEPS - SAVED_AT))
 
 
 def test_a_training_goes_on_with_the_workers_that_a_killed_machine_leaves(
     job: TrainJob, undisturbed: Path, tmp_path: Path
 ) -> None:
     train_while("lose", fields(job, tmp_path), SAVED_EVERY)
-    saved = HELD_AT - HELD_AT % SAVED_EVERY
-    assert_same_training(tmp_path, undisturbed, [2] * saved + [1] * (STEPS - saved))
+    assert_same_training(tmp_path, undisturbed, [2] * SAVED_AT + [1] * (STEPS - SAVED_AT))
 
 
 def test_a_machine_that_is_drained_costs_no_step_that_was_done_when_ray_told(
