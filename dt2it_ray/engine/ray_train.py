@@ -5,8 +5,10 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from dt2it_ray.engine.checkpoint_list import newest_unlisted
 from dt2it_ray.engine.sigterm import told_to_end
 from dt2it_ray.engine.train_gauges import TrainGauges
 from dt2it_ray.errors import Dt2itError, Preempted, StageFailed
@@ -71,10 +73,15 @@ def _trainer(job: Mapping[str, Any], placement: TrainPlacement) -> Any:
     from ray.train.torch import TorchConfig, TorchTrainer
 
     gpu = placement.gpus > 0
+    storage = os.path.join(job["output"], CHECKPOINTS)
     resources = {"CPU": placement.cpus} | ({"GPU": placement.gpus} if gpu else {})
     return TorchTrainer(
         train_worker,
-        train_loop_config={**job, **_worker_fields(placement)},
+        train_loop_config={
+            **job,
+            **_worker_fields(placement),
+            "resume_from": newest_unlisted(Path(storage, RUN_NAME)),
+        },
         # Sums of counts stay on the CPU.
         torch_config=TorchConfig(backend="cpu:gloo,cuda:nccl" if gpu else "gloo"),
         scaling_config=ScalingConfig(
@@ -85,7 +92,7 @@ def _trainer(job: Mapping[str, Any], placement: TrainPlacement) -> Any:
         ),
         run_config=RunConfig(
             name=RUN_NAME,
-            storage_path=os.path.join(job["output"], CHECKPOINTS),
+            storage_path=storage,
             # Restarts are counted in `run_training`, which can tell a dead worker from an error of ours.
             failure_config=FailureConfig(max_failures=0),
             checkpoint_config=CheckpointConfig(num_to_keep=placement.keep_checkpoints),
@@ -122,21 +129,23 @@ def train_worker(config: dict[str, Any]) -> None:
     from dt2it_ray.models.train_loop import TrainJob, train
     from dt2it_ray.models.train_settings import TrainSettings
 
-    fields = {name: value for name, value in config.items() if name != "task"}
+    fields = {name: value for name, value in config.items() if name not in ("task", "resume_from")}
     job = TrainJob(**{**fields, "settings": TrainSettings.model_validate(config["settings"])})
     learn = {"rewards": train, "answers": adapt}[config.get("task", "rewards")]
     with told_to_end() as told:
-        learn(job, _RaySession(told, job.name))
+        learn(job, _RaySession(told, job.name, config.get("resume_from")))
 
 
 class _RaySession:
     """Implements `models.train_loop.Session` on Ray Train."""
 
-    def __init__(self, told: threading.Event, name: str) -> None:
-        """`told` is set when this process is told to end; `name` is that of the model."""
+    def __init__(self, told: threading.Event, name: str, resume_from: str | None) -> None:
+        """`told` is set when this process is told to end; `name` is that of the model; `resume_from` is a folder to go
+        on from if Ray knows of no checkpoint."""
         from ray import train
 
         context, self._told, self._gauges = train.get_context(), told, TrainGauges(name)
+        self._resume_from = resume_from
         self.rank, self.world_size = context.get_world_rank(), context.get_world_size()
 
     @contextlib.contextmanager
@@ -145,7 +154,7 @@ class _RaySession:
 
         newest = train.get_checkpoint()
         if newest is None:
-            yield None
+            yield self._resume_from
             return
         with newest.as_directory() as folder:
             yield folder

@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 
 from dt2it_ray.errors import StoreError
+from dt2it_ray.models.checkpoint_parts import WORKERS_FILE, list_part
 from dt2it_ray.models.train_job import Session
 from dt2it_ray.models.train_reshape import is_whole, take_over
 
 CHECKPOINT_TAG = "state"
-WORKERS_FILE = "workers"
-"""In a checkpoint: how many workers made it. Its optimizer states are cut for that number."""
-
 ARRAYS_FILE = "arrays.npz"
 
 
@@ -29,11 +27,10 @@ def save_checkpoint(
     with tempfile.TemporaryDirectory(prefix="dt2it-checkpoint-") as folder:
         # The newest step needs no "latest" file: the tag is always the same.
         engine.save_checkpoint(folder, tag=CHECKPOINT_TAG, client_state=dict(state), save_latest=False)
-        if session.rank == 0:
-            Path(folder, WORKERS_FILE).write_text(str(session.world_size))
-            if arrays:
-                named: Any = dict(arrays)
-                np.savez(Path(folder, ARRAYS_FILE), **named)
+        if session.rank == 0 and arrays:
+            named: Any = dict(arrays)
+            np.savez(Path(folder, ARRAYS_FILE), **named)
+        list_part(Path(folder), session.rank, session.world_size)
         session.report(metrics, folder)
 
 

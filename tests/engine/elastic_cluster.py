@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from dt2it_ray.engine.checkpoint_list import LIST
 from dt2it_ray.engine.ray_train import RUN_NAME
 from dt2it_ray.models.train_job import CHECKPOINTS
 from dt2it_ray.models.train_log import read_training_log
@@ -88,9 +89,8 @@ def _is_held(output: Path, workers: int, warned: bool) -> bool:
 
 def _newest_checkpoint(output: Path) -> int:
     """How many steps were done at the newest checkpoint that Ray's controller has heard of; 0 if there is none."""
-    snapshot = output / CHECKPOINTS / RUN_NAME / "checkpoint_manager_snapshot.json"
     try:
-        newest = json.loads(snapshot.read_text())["latest_checkpoint_result"]
+        newest = json.loads((output / CHECKPOINTS / RUN_NAME / LIST).read_text())["latest_checkpoint_result"]
     except (FileNotFoundError, json.JSONDecodeError):  # It is written in place.
         return 0
     return 0 if newest is None else newest["metrics"]["step"] + 1

@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from dt2it_ray.engine import ray_train
-from dt2it_ray.engine.ray_train import CHECKPOINTS, run_training
+from dt2it_ray.engine.checkpoint_list import LIST
+from dt2it_ray.engine.ray_train import CHECKPOINTS, RUN_NAME, run_training
 from dt2it_ray.errors import StageFailed
 from dt2it_ray.models.train_log import read_training_log
 from dt2it_ray.models.train_loop import TrainJob
@@ -58,7 +59,7 @@ def kill_worker_at(output: Path, step: int, how: signal.Signals = signal.SIGKILL
                 os.kill(process.pid, how)
 
 
-def test_a_killed_worker_and_a_second_run_end_with_the_same_bytes(
+def test_a_killed_worker_a_damaged_list_and_a_second_run_end_with_the_same_bytes(
     job: TrainJob, undisturbed: Path, tmp_path: Path
 ) -> None:
     killed = tmp_path / "killed"
@@ -69,14 +70,15 @@ def test_a_killed_worker_and_a_second_run_end_with_the_same_bytes(
     killer.join()
     before = read_training_log(str(killed))
     assert 8 <= len(before) < STEPS
+    # As a full disk leaves it.
+    (killed / CHECKPOINTS / RUN_NAME / LIST).write_bytes(b"")
     again = run_training(fields(job, killed), ONE)
     for name in ("model.safetensors", "reward_config.json"):
         assert Path(again, name).read_bytes() == (undisturbed / "model" / name).read_bytes()
     after = read_training_log(str(killed))
     assert [step["step"] for step in after] == list(range(STEPS))
-    # Their seconds would differ if the steps before the first checkpoint had been taken again; that of the second may
-    # not have been registered yet.
-    assert after[:3] == before[:3]
+    # Their seconds would differ if the steps before the second checkpoint, which was whole, had been taken again.
+    assert after[:6] == before[:6]
     assert not (killed / CHECKPOINTS).exists()
     stamp = Path(again, "model.safetensors").stat().st_mtime_ns
     assert run_training(fields(job, killed), ONE) == again

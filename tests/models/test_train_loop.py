@@ -14,9 +14,9 @@ import torch
 
 from dt2it_ray.errors import InputError, StageFailed, StoreError
 from dt2it_ray.models import train_loop, vision_looks
+from dt2it_ray.models.checkpoint_parts import WORKERS_FILE
 from dt2it_ray.models.collate import open_encoder
 from dt2it_ray.models.reward_files import new_reward_model
-from dt2it_ray.models.train_checkpoint import WORKERS_FILE
 from dt2it_ray.models.train_log import SUMMARY, read_refused_pairs, read_training_log
 from dt2it_ray.models.train_loop import TrainJob, train
 from dt2it_ray.models.train_rows import open_training_rows
