@@ -2,10 +2,9 @@
 
 import contextlib
 import dataclasses
-import os
 import signal
 import threading
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,14 @@ from dt2it_ray.models.train_log import read_training_log
 from dt2it_ray.models.train_loop import TrainJob
 from dt2it_ray.stages.stage import TrainPlacement
 from tests.models.random_model import write_toy_pairs
+from tests.waiting import until
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
 ONE = TrainPlacement(workers=1, cpus=1, micro_batch_pairs=4, checkpoint_every_steps=3, max_failures=0)
 STEPS = 20
+HELD_AT = 8
+HELD = "held"
+"""A file in the output folder, while workers are to wait."""
 
 
 @pytest.fixture(scope="module")
@@ -46,30 +49,54 @@ def undisturbed(job: TrainJob, tmp_path_factory: pytest.TempPathFactory) -> Path
     return output
 
 
-def kill_worker_at(output: Path, step: int, how: signal.Signals = signal.SIGKILL) -> None:
-    """Send a signal to the training worker of this session as soon as the log reaches a step."""
-    until = time.monotonic() + 120
-    while len(read_training_log(str(output))) < step:
-        if time.monotonic() > until:
-            return
-        time.sleep(0.005)
-    for process in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.Error):
-            if "RayTrainWorker" in " ".join(process.cmdline()):
-                os.kill(process.pid, how)
+def held_worker(config: dict[str, Any]) -> None:
+    """What a worker runs that waits to be killed, or told to end, after some steps; once it was, it waits no more."""
+    leaving, output = ray_train._RaySession.leaving, Path(config["output"])
+
+    def wait(self: Any) -> bool:
+        if (output / HELD).exists() and len(read_training_log(str(output))) >= HELD_AT:
+            self._told.wait()
+        return leaving(self)
+
+    ray_train._RaySession.leaving = wait
+    ray_train.train_worker(config)
+
+
+@contextlib.contextmanager
+def worker_gets(how: signal.Signals, output: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Send the training worker of this session a signal after `HELD_AT` steps."""
+    output.mkdir(exist_ok=True)
+    (output / HELD).touch()
+    monkeypatch.setattr(ray_train, "train_worker", held_worker)
+    sender = threading.Thread(target=_send, args=(how, output), daemon=True)
+    sender.start()
+    yield
+    sender.join()
+
+
+def _send(how: signal.Signals, output: Path) -> None:
+    assert until(lambda: len(read_training_log(str(output))) >= HELD_AT)
+    workers = [child for child in psutil.Process().children(recursive=True) if _is_worker(child)]
+    (output / HELD).unlink()
+    for worker in workers:
+        worker.send_signal(how)
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return "RayTrainWorker" in " ".join(process.cmdline())
+    return False
 
 
 def test_a_killed_worker_a_damaged_list_and_a_second_run_end_with_the_same_bytes(
-    job: TrainJob, undisturbed: Path, tmp_path: Path
+    job: TrainJob, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     killed = tmp_path / "killed"
-    killer = threading.Thread(target=kill_worker_at, args=(killed, 8), daemon=True)
-    killer.start()
-    with pytest.raises(StageFailed, match=r"training toy failed: .* running again goes on from there"):
+    message = r"training toy failed: .* running again goes on from there"
+    with worker_gets(signal.SIGKILL, killed, monkeypatch), pytest.raises(StageFailed, match=message):
         run_training(fields(job, killed), ONE)
-    killer.join()
     before = read_training_log(str(killed))
-    assert 8 <= len(before) < STEPS
+    assert len(before) == HELD_AT
     # As a full disk leaves it.
     (killed / CHECKPOINTS / RUN_NAME / LIST).write_bytes(b"")
     again = run_training(fields(job, killed), ONE)
@@ -96,17 +123,14 @@ def test_a_worker_that_gets_sigterm_saves_and_the_same_call_goes_on_to_the_same_
         return start(*args)
 
     monkeypatch.setattr(ray_train, "_trainer", counted)
-    killer = threading.Thread(target=kill_worker_at, args=(tmp_path, 5, signal.SIGTERM), daemon=True)
-    killer.start()
-    # It is no failure, and the only checkpoint is that of the signal.
-    model = run_training(fields(job, tmp_path), ONE.model_copy(update={"checkpoint_every_steps": 1000}))
-    killer.join()
+    with worker_gets(signal.SIGTERM, tmp_path, monkeypatch):
+        # It is no failure, and the only checkpoint is that of the signal.
+        model = run_training(fields(job, tmp_path), ONE.model_copy(update={"checkpoint_every_steps": 1000}))
     assert Path(model, "model.safetensors").read_bytes() == (undisturbed / "model/model.safetensors").read_bytes()
     steps = read_training_log(str(tmp_path))
     assert [step["step"] for step in steps] == list(range(STEPS))
-    assert [len(before) for before in starts[:1]] == [0]
-    assert 5 <= len(starts[1]) < STEPS
-    assert steps[: len(starts[1])] == starts[1]
+    assert [len(before) for before in starts] == [0, HELD_AT]
+    assert steps[:HELD_AT] == starts[1]
 
 
 def test_two_workers_learn_what_one_learns(job: TrainJob, undisturbed: Path, tmp_path: Path) -> None:
