@@ -40,8 +40,9 @@ def deepspeed_config(job: TrainJob, schedule: Schedule, parameters: int) -> dict
         "zero_allow_untested_optimizer": True,
         "optimizer": {
             "type": "AdamW",
-            # DeepSpeed's own are compiled at the first start.
-            "params": {"lr": settings.learning_rate, "betas": [0.9, settings.beta2], "torch_adam": True},
+            # Every step sets its rates, and that which DeepSpeed may take at the start changes nothing. DeepSpeed's own
+            # optimizers are compiled at the first start.
+            "params": {"lr": 0.0, "betas": [0.9, settings.beta2], "torch_adam": True},
         },
         "steps_per_print": 1_000_000_000,
     }
@@ -94,7 +95,16 @@ def start_deepspeed(model: RewardModel | LanguageModel, job: TrainJob, schedule:
         config=deepspeed_config(job, schedule, sum(parameter.numel() for parameter in [*trained, *head])),
         dist_init_required=False,
     )
+    if settings.precision == "bfloat16" and settings.zero_stage == 0:
+        _uncount_step(engine.optimizer.optimizer)
     return engine
+
+
+def _uncount_step(adam: torch.optim.Optimizer) -> None:
+    """Let Adam's first step be its first: without ZeRO DeepSpeed takes one of zeros, to make the moments of weights in
+    half precision, and counted it makes the next ones up to a quarter smaller."""
+    for state in adam.state.values():
+        state["step"].zero_()
 
 
 def whole_weights(model: RewardModel | LanguageModel, zero_stage: int) -> AbstractContextManager[None]:
