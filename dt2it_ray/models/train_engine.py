@@ -96,14 +96,14 @@ def start_deepspeed(model: RewardModel | LanguageModel, job: TrainJob, schedule:
         dist_init_required=False,
     )
     if settings.precision == "bfloat16" and settings.zero_stage == 0:
-        _uncount_step(engine.optimizer.optimizer)
+        _uncount_step(engine)
     return engine
 
 
-def _uncount_step(adam: torch.optim.Optimizer) -> None:
+def _uncount_step(engine: Any) -> None:
     """Let Adam's first step be its first: without ZeRO DeepSpeed takes one of zeros, to make the moments of weights in
     half precision, and counted it makes the next ones up to a quarter smaller."""
-    for state in adam.state.values():
+    for state in engine.optimizer.optimizer.state.values():
         state["step"].zero_()
 
 
