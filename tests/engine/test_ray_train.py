@@ -75,7 +75,8 @@ def worker_gets(how: signal.Signals, output: Path, monkeypatch: pytest.MonkeyPat
 
 
 def _send(how: signal.Signals, output: Path) -> None:
-    assert until(lambda: len(read_training_log(str(output))) >= HELD_AT)
+    # As long as a busy machine may take to begin: else the worker would wait for ever.
+    assert until(lambda: len(read_training_log(str(output))) >= HELD_AT, wait_s=600)
     workers = [child for child in psutil.Process().children(recursive=True) if _is_worker(child)]
     (output / HELD).unlink()
     for worker in workers:
