@@ -44,4 +44,5 @@ def _is_sound(listed: Path) -> bool:
 
 def _newest(folder: Path) -> str:
     """The last by name, which is a time, of those that no worker was killed over."""
-    return max((path.name for path in folder.glob("checkpoint_*") if is_complete(path)), default="")
+    checkpoints = filter(Path.is_dir, folder.glob("checkpoint_*"))
+    return max((path.name for path in checkpoints if is_complete(path)), default="")

@@ -21,7 +21,7 @@ def is_complete(checkpoint: Path) -> bool:
         workers = int((checkpoint / WORKERS_FILE).read_text())
         parts = [json.loads((checkpoint / _part(rank)).read_bytes()) for rank in range(workers)]
         return all((checkpoint / name).stat().st_size == size for part in parts for name, size in part.items())
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+    except (FileNotFoundError, ValueError):
         return False
 
 

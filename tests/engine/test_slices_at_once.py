@@ -16,6 +16,7 @@ from dt2it_ray.stages.engine_fn import EngineFn
 from dt2it_ray.stages.stage import MapStage, Outcome, Workplace
 from dt2it_ray.store.files import Folder
 from tests.engine.toy import DOUBLES, NUMBERS, index_step, reporter
+from tests.waiting import until
 
 SLICES = [(f"0000{part}.parquet", index) for part in range(3) for index in range(2)]
 
@@ -38,6 +39,8 @@ class Counting:
         with self._lock:
             self.inside += 1
             self.most_inside = max(self.most_inside, self.inside)
+        # The first wait for each other; then each stays a moment, in which one too many would come.
+        assert until(lambda: self.most_inside >= self.calls_at_once)
         time.sleep(0.02)
         with self._lock:
             self.inside -= 1

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from dt2it_ray.models.loss_settings import LossSettings, ShortcutSettings
 from dt2it_ray.models.reward_files import new_reward_model
@@ -29,3 +30,16 @@ def test_a_model_and_its_proxy_read_by_the_kernel_of_the_placement(
         )
         learner = start_deepspeed(new_reward_model(base, "float32", 0), job, schedule)
         assert (learner.model.attention, learner.reader.attention) == (attention, attention)
+
+
+@pytest.mark.usefixtures("process_group")
+def test_without_zero_a_training_in_bfloat16_begins_at_its_weights_and_before_the_first_step(tmp_path: Path) -> None:
+    base = str(write_random_model(tmp_path / "base"))
+    # One step of decay alone would be seen.
+    settings = TrainSettings(precision="bfloat16", zero_stage=0, learning_rate=0.1, weight_decay=0.5)
+    schedule: Any = SimpleNamespace(micro_batches=1, world_size=1)
+    job = TrainJob(settings=settings, name="toy", base=base, pairs_paths=(), rows_paths=(), output="")
+    optimizer = start_deepspeed(new_reward_model(base, "bfloat16", 0), job, schedule).optimizer
+    for weights, masters in zip(optimizer.fp16_groups, optimizer.fp32_groups, strict=True):
+        assert all(torch.equal(one.float(), master) for one, master in zip(weights, masters, strict=True))
+    assert {float(state["step"]) for state in optimizer.optimizer.state.values()} == {0.0}
